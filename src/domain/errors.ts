@@ -1,0 +1,36 @@
+/**
+ * The failures a caller caused or can act on. A closed set: api/error-reply.ts gives each its HTTP
+ * status and SparkPost code, and docs/errors.md a paragraph; a test keeps the three together.
+ */
+export type ErrorCode =
+  | "unauthorized"
+  | "forbidden"
+  | "rate_limited"
+  | "malformed_json"
+  | "invalid_utf8"
+  | "invalid_format"
+  | "missing_field"
+  | "invalid_parameters"
+  | "restricted_domain"
+  | "resource_conflict"
+  | "not_found"
+  | "unknown_path"
+  | "method_not_allowed"
+  | "unsupported_media_type"
+  | "body_too_large"
+  | "unreachable_endpoint"
+  | "unavailable";
+
+/**
+ * A failure the caller caused or can act on. `message` is the description they read, so it never
+ * holds a recipient's address, a token or a key. Anything else that is thrown is a bug or an outage.
+ */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

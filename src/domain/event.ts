@@ -1,0 +1,35 @@
+/** What a recipient did: the record that the edge writes to its spool and ingest moves to the event store. */
+import type { MessageId } from "./message-id.ts";
+import type { SubaccountId } from "./subaccount.ts";
+
+/** The order is the number in a token: append only. */
+export const EVENT_TYPES = [
+  "click",
+  "open",
+  "initial_open",
+  "amp_click",
+  "amp_open",
+  "amp_initial_open",
+  "link_unsubscribe",
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export interface EngagementEvent {
+  /** Unique over all edges and for ever; grows with time. Ingest is idempotent by it. */
+  readonly eventId: bigint;
+  readonly type: EventType;
+  /** When the edge answered, in milliseconds since 1970. */
+  readonly timestampMs: number;
+  readonly subaccountId: SubaccountId;
+  readonly messageId: MessageId;
+  readonly rcptTo: string;
+  /** When the message was wrapped, in seconds since 1970. */
+  readonly sentAtSeconds: number;
+  /** The host name the request came to, as the edge saw it. */
+  readonly trackingDomain: string;
+  readonly targetLinkUrl?: string;
+  readonly targetLinkName?: string;
+  readonly ipAddress?: string;
+  readonly userAgent?: string;
+  readonly acceptLanguage?: string;
+}

@@ -1,0 +1,16 @@
+/** Tenants of the installation. 0 is the primary account; subaccounts are numbered from 1. */
+export type SubaccountId = number;
+
+export const PRIMARY_ACCOUNT: SubaccountId = 0;
+
+/** A 32-bit signed number is the largest the API's JSON numbers may be. */
+export const MAX_SUBACCOUNT_ID: SubaccountId = 2_147_483_647;
+
+/** A suspended or terminated subaccount can be read, not changed. */
+export type SubaccountStatus = "active" | "suspended" | "terminated";
+
+export interface Subaccount {
+  readonly id: SubaccountId;
+  readonly name: string;
+  readonly status: SubaccountStatus;
+}

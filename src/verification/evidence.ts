@@ -1,0 +1,44 @@
+/** What a check saw: data first, so that the API, the console and a person read the same facts. */
+
+/** How one DNS question ended. `silent`: no server answered in time. */
+export type DnsOutcome = "found" | "no_data" | "no_such_name" | "server_failure" | "silent";
+
+export interface DnsEvidence {
+  /** The names from the domain to the last CNAME's target, the domain first. */
+  readonly cnameChain: readonly string[];
+  readonly cnameOutcome: DnsOutcome | "loop" | "too_long";
+  /** The chain passes through the CNAME target, compared label by label. */
+  readonly cnameMatches: boolean;
+  readonly addresses: readonly string[];
+  readonly addressOutcome: DnsOutcome;
+  readonly targetAddresses: readonly string[];
+  /** Flattened record: no CNAME is seen, but the addresses are the target's. */
+  readonly addressesMatch: boolean;
+}
+
+export type ProbeOutcome =
+  | { readonly kind: "answered"; readonly hostSeen: string }
+  | { readonly kind: "http_error"; readonly status: number }
+  | { readonly kind: "redirected"; readonly status: number }
+  | { readonly kind: "wrong_answer" }
+  | { readonly kind: "no_address" }
+  | { readonly kind: "forbidden_address"; readonly address: string }
+  | { readonly kind: "tls_failed"; readonly reason: string }
+  | { readonly kind: "unreachable"; readonly reason: string }
+  | { readonly kind: "timed_out" }
+  | { readonly kind: "not_tried"; readonly reason: string };
+
+export interface ProbeEvidence {
+  /** `http://click.acme.com:80`, as the 1404 text prints it. */
+  readonly endpoint: string;
+  readonly address: string | undefined;
+  readonly outcome: ProbeOutcome;
+  readonly tookMs: number;
+}
+
+export interface Evidence {
+  readonly dns: DnsEvidence | undefined;
+  readonly probe: ProbeEvidence;
+  /** A proxy or CDN seems to stand between: the probe passed although DNS does not lead to the target, or Host was rewritten. */
+  readonly looksProxied: boolean;
+}
