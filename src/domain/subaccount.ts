@@ -7,7 +7,8 @@ export const PRIMARY_ACCOUNT: SubaccountId = 0;
 export const MAX_SUBACCOUNT_ID: SubaccountId = 2_147_483_647;
 
 /** A suspended or terminated subaccount can be read, not changed. */
-export type SubaccountStatus = "active" | "suspended" | "terminated";
+export const SUBACCOUNT_STATUSES = ["active", "suspended", "terminated"] as const;
+export type SubaccountStatus = (typeof SUBACCOUNT_STATUSES)[number];
 
 export interface Subaccount {
   readonly id: SubaccountId;

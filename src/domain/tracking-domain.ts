@@ -16,6 +16,8 @@ export interface TrackingDomain {
   readonly isDefault: boolean;
   readonly cnameStatus: CnameStatus;
   readonly complianceStatus: ComplianceStatus;
+  /** Our edge was reached over TLS through it, and has not been found unreachable since. */
+  readonly httpsWorks: boolean;
 }
 
 export type Scheme = "http" | "https";
@@ -44,6 +46,11 @@ export function documentedPort(secure: boolean): 80 | 443 {
 
 export function schemeOf(domain: Pick<TrackingDomain, "secure">): Scheme {
   return domain.secure ? "https" : "http";
+}
+
+/** What new links use: https only once it has been seen to work, until then http on the same domain. */
+export function linkScheme(domain: Pick<TrackingDomain, "secure" | "httpsWorks">): Scheme {
+  return domain.secure && domain.httpsWorks ? "https" : "http";
 }
 
 /** The port a recipient connects to. Names under localhost reach the edge itself, without whatever stands in front of it. */

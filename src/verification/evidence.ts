@@ -12,12 +12,15 @@ export interface DnsEvidence {
   readonly addresses: readonly string[];
   readonly addressOutcome: DnsOutcome;
   readonly targetAddresses: readonly string[];
-  /** Flattened record: no CNAME is seen, but the addresses are the target's. */
+  /** Every address is one of the target's: how a flattened record, which shows no CNAME, is recognised. */
   readonly addressesMatch: boolean;
 }
 
 export type ProbeOutcome =
+  /** `hostSeen`: the host name our edge was asked for, without a port. */
   | { readonly kind: "answered"; readonly hostSeen: string }
+  /** Our edge answered, but a proxy sent the host name of another tenant, on which it refuses this one's links. */
+  | { readonly kind: "foreign_host"; readonly hostSeen: string }
   | { readonly kind: "http_error"; readonly status: number }
   | { readonly kind: "redirected"; readonly status: number }
   | { readonly kind: "wrong_answer" }
@@ -37,6 +40,7 @@ export interface ProbeEvidence {
 }
 
 export interface Evidence {
+  /** `undefined` where DNS was not asked: names under localhost, blocked domains. */
   readonly dns: DnsEvidence | undefined;
   readonly probe: ProbeEvidence;
   /** A proxy or CDN seems to stand between: the probe passed although DNS does not lead to the target, or Host was rewritten. */

@@ -10,6 +10,8 @@ export type CheckTrigger = "asked" | "background";
 export interface VerificationState {
   readonly cnameStatus: CnameStatus;
   readonly complianceStatus: ComplianceStatus;
+  /** Our edge was reached over TLS through it, and has not been found unreachable since. */
+  readonly httpsWorks: boolean;
   /** Set and cleared by an operator; while set, no check changes `complianceStatus`. */
   readonly blockedByOperator: boolean;
   /** Background failures in a row of a verified domain, and when the first of them was. */

@@ -1,0 +1,11 @@
+/** `npm run build`: src/ to dist/, for the published package. Node refuses to strip types inside node_modules. */
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+
+rmSync("dist", { recursive: true, force: true });
+const { status } = spawnSync(
+  process.execPath,
+  ["node_modules/typescript/bin/tsc", "--project", "tsconfig.build.json"],
+  { stdio: "inherit" },
+);
+process.exit(status ?? 1);

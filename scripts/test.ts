@@ -1,0 +1,52 @@
+/**
+ * `npm test [FILE…]`: all tests, or those named, with what they need around them. PostgreSQL is the one at
+ * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster. Nothing is skipped: what is missing ends the run.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+import { findPostgresBinaries, startThrowawayPostgres } from "./throwaway-postgres.ts";
+
+const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const EXIT_CODE_OF_A_SIGNAL = 130;
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  return 1;
+});
+
+async function main(args: readonly string[]): Promise<number> {
+  const given = process.env["WAYPOST_TEST_DATABASE_URL"];
+  if (given !== undefined && given !== "") return runTests(args, given);
+  // Until the tests run, a signal waits: the cluster that is being made must be taken down again.
+  const interrupted = firstSignal();
+  const postgres = await startThrowawayPostgres(findPostgresBinaries((line) => console.error(line)));
+  try {
+    return await runTests(args, postgres.url, interrupted);
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function runTests(
+  args: readonly string[],
+  databaseUrl: string,
+  interrupted = firstSignal(),
+): Promise<number> {
+  const hasFiles = args.some((arg) => !arg.startsWith("-"));
+  const tests = spawn(process.execPath, ["--test", ...args, ...(hasFiles ? [] : ALL_TESTS)], {
+    stdio: "inherit",
+    env: { ...process.env, WAYPOST_TEST_DATABASE_URL: databaseUrl },
+  });
+  interrupted.then((signal) => tests.kill(signal));
+  const [code] = (await once(tests, "exit")) as [number | null];
+  return code ?? EXIT_CODE_OF_A_SIGNAL;
+}
+
+/** From now on these signals no longer end this process by themselves. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of SIGNALS) process.on(signal, resolve);
+  });
+}

@@ -1,0 +1,100 @@
+/** Turns the `Authorization` header into a {@link Principal}, and slows down whoever guesses. */
+import { timingSafeEqual } from "node:crypto";
+import { isIP } from "node:net";
+
+import ipaddr from "ipaddr.js";
+import { RateLimiterMemory } from "rate-limiter-flexible";
+
+import { addressList, containsAddress } from "../domain/address-list.ts";
+import { AppError } from "../domain/errors.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
+import { apiKeyFromHeader, hashApiKey } from "./api-key.ts";
+import { GRANTS, type Grant } from "./grants.ts";
+import type { Principal } from "./principal.ts";
+
+/** An API key as it is stored. */
+export interface ApiKeyRecord {
+  readonly id: string;
+  readonly hash: string;
+  readonly label: string;
+  readonly shortKey: string;
+  readonly grants: readonly string[];
+  readonly validIps: readonly string[];
+  readonly subaccountId: SubaccountId | undefined;
+  readonly createdAtMs: number;
+}
+
+export interface ApiKeyFinder {
+  findByHash(hash: string): Promise<ApiKeyRecord | undefined>;
+}
+
+export interface Credentials {
+  readonly authorization: string | undefined;
+  readonly address: string;
+}
+
+export type Authenticate = (credentials: Credentials) => Promise<Principal>;
+
+// Enough for a deploy with a wrong key to be noticed and mended, far too few to guess anything.
+const FAILURES_PER_MINUTE = 20;
+const PREFIX_V6_BYTES = 8;
+
+/**
+ * Builds the check that every request passes. It throws `unauthorized` for an unknown key, `forbidden` for an address
+ * the key may not be used from, and `rate_limited` once an address has failed too often in a minute.
+ */
+export function createAuthenticator(keys: ApiKeyFinder): Authenticate {
+  const failures = new RateLimiterMemory({ points: FAILURES_PER_MINUTE, duration: 60 });
+  return async ({ authorization, address }) => {
+    const client = limiterKey(address);
+    const failed = await failures.get(client);
+    if (failed !== null && failed.consumedPoints >= FAILURES_PER_MINUTE) {
+      throw new AppError(
+        "rate_limited",
+        "Too many failed authentications from this address. Try again in a minute.",
+      );
+    }
+    const record = await findKey(keys, authorization);
+    if (record === undefined) {
+      await failures.penalty(client);
+      throw new AppError("unauthorized", "unknown API key");
+    }
+    const principal = toPrincipal(record);
+    if (principal.validIps !== undefined && !containsAddress(principal.validIps, address)) {
+      throw new AppError("forbidden", "the key may not be used from this address");
+    }
+    return principal;
+  };
+}
+
+async function findKey(
+  keys: ApiKeyFinder,
+  authorization: string | undefined,
+): Promise<ApiKeyRecord | undefined> {
+  const key = apiKeyFromHeader(authorization);
+  if (key === undefined) return undefined;
+  const hash = hashApiKey(key);
+  const record = await keys.findByHash(hash);
+  // The look-up compares hashes, whose prefix tells a guesser nothing; the last word is constant-time all the same.
+  return record !== undefined && timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash))
+    ? record
+    : undefined;
+}
+
+function toPrincipal(record: ApiKeyRecord): Principal {
+  return {
+    keyId: record.id,
+    grants: new Set(GRANTS.filter((grant: Grant) => record.grants.includes(grant))),
+    subaccountId: record.subaccountId,
+    validIps: record.validIps.length === 0 ? undefined : addressList(record.validIps),
+  };
+}
+
+/** One IPv6 customer has a whole /64 to fail from. */
+function limiterKey(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const parsed = ipaddr.process(address);
+  return parsed.kind() === "ipv4"
+    ? parsed.toString()
+    : Buffer.from(parsed.toByteArray().slice(0, PREFIX_V6_BYTES)).toString("hex");
+}

@@ -1,0 +1,187 @@
+/** `/api/v1/keys`: API keys. A key is shown once, when it is made. */
+import { type Static, Type } from "typebox";
+
+import { isAddressOrCidr } from "../domain/address-list.ts";
+import { AppError } from "../domain/errors.ts";
+import { MAX_SUBACCOUNT_ID, PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
+import { hashApiKey, newApiKey, shortApiKey } from "./api-key.ts";
+import type { ApiKeyRecord } from "./authentication.ts";
+import { GRANTS, type Grant, SUBACCOUNT_GRANTS } from "./grants.ts";
+import type { SubaccountReader } from "./principal.ts";
+import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
+
+export interface NewApiKey {
+  readonly hash: string;
+  readonly label: string;
+  readonly shortKey: string;
+  readonly grants: readonly Grant[];
+  readonly validIps: readonly string[];
+  readonly subaccountId: SubaccountId | undefined;
+}
+
+export interface ApiKeyStore {
+  create(key: NewApiKey, nowMs: number): Promise<ApiKeyRecord>;
+  list(): Promise<readonly ApiKeyRecord[]>;
+  find(id: string): Promise<ApiKeyRecord | undefined>;
+  remove(id: string): Promise<boolean>;
+}
+
+export interface KeyDeps {
+  readonly apiKeys: ApiKeyStore;
+  readonly subaccounts: SubaccountReader;
+  readonly now: () => number;
+}
+
+/** What somebody asks for when they make a key. */
+export interface KeyRequest {
+  readonly label: string;
+  readonly grants: readonly string[];
+  readonly validIps: readonly string[];
+  readonly subaccountId: SubaccountId | undefined;
+}
+
+const KEY = Type.Object(
+  {
+    id: Type.String(),
+    label: Type.String(),
+    short_key: Type.String({ description: "The key's first four characters." }),
+    grants: Type.Array(Type.String()),
+    valid_ips: Type.Array(Type.String()),
+    subaccount_id: Type.Optional(Type.Integer({ minimum: 1 })),
+    created_at: Type.String({ format: "date-time" }),
+    key: Type.Optional(Type.String({ description: "The key itself: only in the reply that creates it." })),
+  },
+  { additionalProperties: false },
+);
+const CREATE = Type.Object({
+  label: Type.String({ minLength: 1, maxLength: 1024 }),
+  grants: Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 100 }),
+  valid_ips: Type.Optional(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 100 })),
+  subaccount_id: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SUBACCOUNT_ID })),
+});
+const ID = { name: "id", description: "The key's id (not the key)" };
+
+export function keyRoutes(deps: KeyDeps): readonly Route[] {
+  const base = { tag: "API keys", grant: "keys/manage" } as const;
+  const one = { ...base, url: "/api/v1/keys/:id", params: [ID], failures: [404] } as const;
+  return [
+    routeWithBody({
+      ...base,
+      method: "POST",
+      url: "/api/v1/keys",
+      summary: "Create an API key",
+      description: "A key can grant only what its maker's key is granted.",
+      body: CREATE,
+      replies: { 200: Type.Object({ results: KEY }) },
+      handle: (call) => create(call, call.body, deps),
+    }),
+    route({
+      ...base,
+      method: "GET",
+      url: "/api/v1/keys",
+      summary: "List API keys",
+      replies: { 200: Type.Object({ results: Type.Array(KEY) }) },
+      handle: async () => results((await deps.apiKeys.list()).map(toWire)),
+    }),
+    route({
+      ...one,
+      method: "GET",
+      summary: "Retrieve an API key",
+      replies: { 200: Type.Object({ results: KEY }) },
+      handle: async (call) => {
+        const found = await deps.apiKeys.find(call.params["id"] ?? "");
+        if (found === undefined) throw notFound(call);
+        return results(toWire(found));
+      },
+    }),
+    route({
+      ...one,
+      method: "DELETE",
+      summary: "Revoke an API key",
+      replies: { 204: undefined },
+      handle: async (call) => {
+        if (!(await deps.apiKeys.remove(call.params["id"] ?? ""))) throw notFound(call);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
+
+/**
+ * Makes a key and stores its hash. Throws `invalid_parameters` for a grant, address or subaccount that cannot be had.
+ * Returns the key itself too: nobody can read it again.
+ */
+export async function createApiKey(
+  request: KeyRequest,
+  deps: KeyDeps,
+): Promise<{ readonly key: string; readonly record: ApiKeyRecord }> {
+  const subaccountId = request.subaccountId === PRIMARY_ACCOUNT ? undefined : request.subaccountId;
+  if (subaccountId !== undefined && (await deps.subaccounts.find(subaccountId)) === undefined) {
+    throw new AppError("invalid_parameters", `Subaccount ${subaccountId} does not exist`);
+  }
+  const wrongAddress = request.validIps.find((entry) => !isAddressOrCidr(entry));
+  if (wrongAddress !== undefined)
+    throw new AppError("invalid_parameters", `Invalid valid_ips value '${wrongAddress}'`);
+  const grants = parseGrants(request.grants, subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS);
+  const key = newApiKey();
+  const record = await deps.apiKeys.create(
+    {
+      hash: hashApiKey(key),
+      shortKey: shortApiKey(key),
+      label: request.label,
+      grants,
+      validIps: request.validIps,
+      subaccountId,
+    },
+    deps.now(),
+  );
+  return { key, record };
+}
+
+async function create(call: Call, body: Static<typeof CREATE>, deps: KeyDeps): Promise<Reply> {
+  const beyond = body.grants.find((grant) => isGrant(grant) && !call.principal.grants.has(grant));
+  if (beyond !== undefined) throw new AppError("forbidden", "the key does not have a grant it would give");
+  const { key, record } = await createApiKey(
+    {
+      label: body.label,
+      grants: body.grants,
+      validIps: body.valid_ips ?? [],
+      subaccountId: body.subaccount_id,
+    },
+    deps,
+  );
+  return results({ ...toWire(record), key });
+}
+
+function parseGrants(texts: readonly string[], supported: readonly Grant[]): readonly Grant[] {
+  return [...new Set(texts)].map((text) => {
+    const grant = supported.find((candidate) => candidate === text);
+    if (grant === undefined) {
+      throw new AppError(
+        "invalid_parameters",
+        `Invalid grants value '${text}'. Supported values are: ${supported.join(", ")}`,
+      );
+    }
+    return grant;
+  });
+}
+
+function isGrant(text: string): text is Grant {
+  return GRANTS.some((grant) => grant === text);
+}
+
+function toWire(record: ApiKeyRecord): object {
+  return {
+    id: record.id,
+    label: record.label,
+    short_key: record.shortKey,
+    grants: record.grants,
+    valid_ips: record.validIps,
+    ...(record.subaccountId === undefined ? {} : { subaccount_id: record.subaccountId }),
+    created_at: new Date(record.createdAtMs).toISOString(),
+  };
+}
+
+function notFound(call: Call): AppError {
+  return new AppError("not_found", `Resource not found: ${call.params["id"]}`);
+}

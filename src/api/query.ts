@@ -1,0 +1,74 @@
+/** Query parameters: text that is checked once. What is not understood is `invalid_parameters`; unknown names are ignored. */
+import { AppError } from "../domain/errors.ts";
+import { MAX_SUBACCOUNT_ID, type SubaccountId } from "../domain/subaccount.ts";
+
+type Query = Readonly<Record<string, string>>;
+
+const MAX_LIST_ENTRIES = 1000;
+
+export function booleanParameter(query: Query, name: string): boolean | undefined {
+  const text = query[name]?.toLowerCase();
+  if (text === undefined || text === "") return undefined;
+  if (text !== "true" && text !== "false") throw invalid(name, "must be true or false");
+  return text === "true";
+}
+
+/** A comma-separated list; `undefined` when the parameter is absent or empty. */
+export function listParameter(query: Query, name: string): readonly string[] | undefined {
+  const entries = (query[name] ?? "")
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  if (entries.length > MAX_LIST_ENTRIES) throw invalid(name, `may have at most ${MAX_LIST_ENTRIES} entries`);
+  return entries.length === 0 ? undefined : entries;
+}
+
+export function subaccountsParameter(query: Query, name: string): readonly SubaccountId[] | undefined {
+  return listParameter(query, name)?.map((entry) => {
+    const id = /^\d{1,10}$/.test(entry) ? Number(entry) : Number.NaN;
+    if (!(id <= MAX_SUBACCOUNT_ID))
+      throw invalid(name, "must be numbers of subaccounts, separated by commas");
+    return id;
+  });
+}
+
+export function numberParameter(
+  query: Query,
+  name: string,
+  bounds: { readonly default: number; readonly min: number; readonly max: number },
+): number {
+  const text = query[name];
+  if (text === undefined || text === "") return bounds.default;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= bounds.min && value <= bounds.max)) {
+    throw invalid(name, `must be a whole number from ${bounds.min} to ${bounds.max}`);
+  }
+  return value;
+}
+
+/** ISO 8601 in UTC, as SparkPost writes it: `2026-11-22T21:00:00Z`, seconds and milliseconds optional. */
+export function timeParameter(query: Query, name: string): number | undefined {
+  const text = query[name];
+  if (text === undefined || text === "") return undefined;
+  const shape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const time = shape === null ? Number.NaN : Date.parse(`${shape[1]}${shape[2] ?? ":00"}${shape[4] ?? "Z"}`);
+  if (Number.isNaN(time)) throw invalid(name, "must be a time like 2026-11-22T21:00:00Z");
+  return time;
+}
+
+/** Every entry must be one of the closed set. */
+export function choicesParameter<T extends string>(
+  query: Query,
+  name: string,
+  choices: readonly T[],
+): readonly T[] | undefined {
+  return listParameter(query, name)?.map((entry) => {
+    const choice = choices.find((candidate) => candidate === entry);
+    if (choice === undefined) throw invalid(name, `has the unknown value '${entry.slice(0, 100)}'`);
+    return choice;
+  });
+}
+
+export function invalid(name: string, problem: string): AppError {
+  return new AppError("invalid_parameters", `${name} ${problem}`);
+}

@@ -1,0 +1,78 @@
+/** Routes are data: method, path, grant and schema in one row, so that no route can forget its grant. */
+import type { IncomingHttpHeaders } from "node:http";
+
+import type { Static, TSchema } from "typebox";
+
+import type { Grant } from "./grants.ts";
+import type { Principal, Tenant } from "./principal.ts";
+
+/** One authenticated request, parsed. */
+export interface Call<Body = unknown> {
+  /** Decoded path parameters. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Query parameters; of a repeated one, the last. */
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
+  /** Checked against the route's schema; `undefined` for routes without one. */
+  readonly body: Body;
+  readonly principal: Principal;
+  readonly tenant: Tenant;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** Sent as JSON; absent for 204. */
+  readonly body?: unknown;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly description: string;
+  readonly example?: string;
+}
+
+interface RouteDescription {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Fastify's pattern: `/api/v1/tracking-domains/:domain`. */
+  readonly url: string;
+  /** What the key must be granted; `public` needs no key. */
+  readonly grant: Grant | "public";
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly params?: readonly Parameter[];
+  readonly query?: readonly Parameter[];
+  /** Successful replies by status. */
+  readonly replies: Readonly<Record<number, TSchema | undefined>>;
+  /** Failures beyond those that every route of its kind can answer. */
+  readonly failures?: readonly number[];
+  /** Largest body in bytes; 1 MiB when absent. */
+  readonly bodyLimit?: number;
+}
+
+export interface Route extends RouteDescription {
+  readonly body?: TSchema;
+  readonly handle: (call: Call) => Promise<Reply>;
+}
+
+/** A route whose body is checked against a schema before the handler sees it. */
+export function routeWithBody<Schema extends TSchema>(
+  route: RouteDescription & {
+    readonly body: Schema;
+    readonly handle: (call: Call<Static<Schema>>) => Promise<Reply>;
+  },
+): Route {
+  return { ...route, handle: (call) => route.handle(call as Call<Static<Schema>>) };
+}
+
+/** A route that reads no body: whatever is sent as one is ignored. */
+export function route(
+  description: RouteDescription & { readonly handle: (call: Call) => Promise<Reply> },
+): Route {
+  return description;
+}
+
+/** 200 with SparkPost's envelope. */
+export function results(value: unknown): Reply {
+  return { status: 200, body: { results: value } };
+}

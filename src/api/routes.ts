@@ -1,0 +1,51 @@
+/** Every route of the API, in one list. */
+import type { Hostname } from "../domain/hostname.ts";
+import type { EdgePorts } from "../domain/tracking-domain.ts";
+import type { EventStore } from "../events/event-store.ts";
+import type { KeyRing } from "../token/key-ring.ts";
+import type { VerificationStore } from "../verification/verification-state.ts";
+import type { Verification } from "../verification/verifier.ts";
+import { eventRoutes } from "./events.ts";
+import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import type { Route } from "./route.ts";
+import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
+import { type SubaccountStore, subaccountRoutes } from "./subaccounts.ts";
+import { type TrackingDomainStore, trackingDomainRoutes } from "./tracking-domains.ts";
+import { wrapRoutes } from "./wrap.ts";
+
+/** What the API needs of the store. */
+export interface ApiStore {
+  readonly trackingDomains: TrackingDomainStore;
+  readonly sendingDomains: SendingDomainStore;
+  readonly subaccounts: SubaccountStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks">;
+  readonly events: EventStore;
+}
+
+export interface RouteDeps {
+  readonly store: ApiStore;
+  readonly keys: KeyRing;
+  readonly isRestricted: (domain: Hostname) => boolean;
+  readonly verify: (domain: Hostname) => Promise<Verification>;
+  readonly ports: EdgePorts;
+  readonly cnameTarget: string;
+  readonly supportEmail: string;
+  readonly now: () => number;
+}
+
+export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
+  const { now } = deps;
+  return [
+    ...trackingDomainRoutes({
+      ...deps,
+      trackingDomains: store.trackingDomains,
+      verification: store.verification,
+    }),
+    ...sendingDomainRoutes(store),
+    ...subaccountRoutes({ ...store, now }),
+    ...keyRoutes({ ...store, now }),
+    ...eventRoutes({ events: store.events, now }),
+    ...wrapRoutes({ ...store, keys: deps.keys, ports: deps.ports, now }),
+  ];
+}

@@ -1,0 +1,226 @@
+/** The API's HTTP server: authentication before anything is read, one error mapper, one registration point for routes. */
+import type { AddressInfo, Socket } from "node:net";
+
+import swagger from "@fastify/swagger";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+
+import { AppError } from "../domain/errors.ts";
+import type { Authenticate } from "./authentication.ts";
+import { toErrorReply } from "./error-reply.ts";
+import { ERRORS_SCHEMA, OPENAPI_INFO, toFastifySchema } from "./openapi.ts";
+import { type Principal, resolveTenant, type SubaccountReader } from "./principal.ts";
+import { compileBodyCheck, readJsonBody } from "./request-body.ts";
+import type { Route } from "./route.ts";
+
+/** The part of a logger that the API uses. */
+export interface ApiLog {
+  error(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface ApiOptions {
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticate;
+  readonly subaccounts: SubaccountReader;
+  /** Addresses and CIDRs whose `X-Forwarded-For` names the client. */
+  readonly trustedProxies: readonly string[];
+  readonly log: ApiLog;
+}
+
+export interface Api {
+  /** Resolves to the address it listens on, the port chosen when 0 was asked for. */
+  listen(address: { host: string; port: number }): Promise<AddressInfo>;
+  /** Stops accepting, lets running requests end, closes idle connections. */
+  stop(): Promise<void>;
+}
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** A host name of 253 characters, every one of them percent-encoded. */
+const MAX_PARAM_LENGTH = 253 * 3;
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** Builds the server; nothing listens yet. */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (_error, request, reply) =>
+      sendError(unknownPath(request.url), request, reply, options.log),
+    clientErrorHandler: answerUnreadableRequest,
+  });
+  app.removeAllContentTypeParsers();
+  // Every body arrives as bytes, and only routes that want JSON parse them: a client that sends one with a DELETE is served.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setValidatorCompiler(() => () => true);
+  app.addHook("onSend", plainJsonContentType);
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.log));
+  app.setNotFoundHandler((request) => {
+    throw missingRoute(request, options.routes);
+  });
+  await app.register(swagger, {
+    openapi: OPENAPI_INFO,
+    // Shared schemas keep their names; the default calls them def-0, def-1, ….
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, index) => String(schema["$id"] ?? `def-${index}`),
+    },
+  });
+  app.addSchema(ERRORS_SCHEMA);
+  app.after(() => {
+    for (const route of options.routes) register(app, route, options);
+    registerOpenApi(app);
+  });
+  await app.ready();
+  return {
+    listen: async ({ host, port }) => {
+      await app.listen({ host, port });
+      return app.server.address() as AddressInfo;
+    },
+    stop: () => app.close(),
+  };
+}
+
+function register(app: FastifyInstance, route: Route, options: ApiOptions): void {
+  const checkBody = route.body === undefined ? undefined : compileBodyCheck(route.body);
+  const principals = new WeakMap<FastifyRequest, Principal>();
+  app.route({
+    method: route.method,
+    url: route.url,
+    bodyLimit: route.bodyLimit ?? BODY_LIMIT_BYTES,
+    schema: toFastifySchema(route),
+    // Before the body is read: a stranger costs no memory.
+    onRequest: async (request) => {
+      principals.set(request, await authorize(request, route, options));
+    },
+    handler: async (request, reply) => {
+      const principal = principals.get(request);
+      if (principal === undefined) throw new Error("a route was reached without authentication");
+      const body =
+        checkBody === undefined
+          ? undefined
+          : readJsonBody(bytesOf(request.body), request.headers["content-type"]);
+      checkBody?.(body);
+      const tenant = await resolveTenant(principal, headerOf(request, "x-msys-subaccount"), {
+        changes: route.method !== "GET",
+        subaccounts: options.subaccounts,
+      });
+      const { params, query } = textFields(request);
+      const answer = await route.handle({ params, query, headers: request.headers, body, principal, tenant });
+      reply.code(answer.status);
+      return answer.body;
+    },
+  });
+}
+
+const ANYBODY: Principal = { keyId: "", grants: new Set(), subaccountId: undefined, validIps: undefined };
+
+async function authorize(request: FastifyRequest, route: Route, options: ApiOptions): Promise<Principal> {
+  if (route.grant === "public") return ANYBODY;
+  const { authorization } = request.headers;
+  const principal = await options.authenticate({ authorization, address: request.ip });
+  if (!principal.grants.has(route.grant)) throw new AppError("forbidden", "the key lacks a grant");
+  return principal;
+}
+
+function registerOpenApi(app: FastifyInstance): void {
+  app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: ApiLog): FastifyReply {
+  const known = fromFastify(error);
+  const { status, body } = toErrorReply(known);
+  if (status === 500)
+    log.error({ err: error, method: request.method, route: request.routeOptions.url }, "request failed");
+  if (status === 405) reply.header("allow", (known as AppError & { cause?: unknown }).cause);
+  if (status === 401) reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
+  return reply.code(status).header("content-type", "application/json").send(body);
+}
+
+/** Fastify's own refusals in our words; anything else stays what it is. */
+function fromFastify(error: unknown): unknown {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new AppError("body_too_large", "The request's body is larger than this call takes", {
+        cause: error,
+      });
+    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
+      return new AppError("invalid_parameters", "The body does not have the length that its header says", {
+        cause: error,
+      });
+    default:
+      return error;
+  }
+}
+
+function missingRoute(request: FastifyRequest, routes: readonly Route[]): AppError {
+  const path = request.url.split("?", 1)[0] ?? "";
+  const methods = routes.filter((route) => matches(route.url, path)).map((route) => route.method);
+  if (methods.length === 0) return unknownPath(path);
+  const allow = [...new Set(methods)]
+    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+    .sort();
+  return new AppError("method_not_allowed", `${request.method} is not supported on ${path.slice(0, 500)}`, {
+    cause: allow.join(", "),
+  });
+}
+
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.split("/");
+  const given = path.replace(/\/$/, "").split("/");
+  return (
+    wanted.length === given.length && wanted.every((part, i) => part.startsWith(":") || part === given[i])
+  );
+}
+
+function unknownPath(url: string): AppError {
+  return new AppError("unknown_path", `There is nothing at ${url.split("?", 1)[0]?.slice(0, 500)}`);
+}
+
+function bytesOf(body: unknown): Buffer | undefined {
+  return Buffer.isBuffer(body) ? body : undefined;
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}
+
+function textFields(request: FastifyRequest): {
+  params: Record<string, string>;
+  query: Record<string, string>;
+} {
+  const query = Object.entries(request.query as Record<string, string | string[]>);
+  return {
+    params: request.params as Record<string, string>,
+    query: Object.fromEntries(
+      query.map(([name, value]) => [name, Array.isArray(value) ? (value.at(-1) ?? "") : value]),
+    ),
+  };
+}
+
+/** The specification prints `application/json`; JSON has no charset parameter (RFC 8259 section 11). */
+async function plainJsonContentType(
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Promise<unknown> {
+  const type = reply.getHeader("content-type");
+  if (typeof type === "string" && type.startsWith("application/json"))
+    reply.header("content-type", "application/json");
+  return payload;
+}
+
+/** What is not HTTP, too slow or too large in its headers never becomes a request; it gets a short answer and is closed. */
+function answerUnreadableRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable) return void socket.destroy();
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const body = JSON.stringify({ errors: [{ message: status.slice(4) }] });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

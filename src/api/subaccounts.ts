@@ -1,0 +1,143 @@
+/** `/api/v1/subaccounts`: the installation's tenants, in SparkPost's shapes. */
+import { type Static, Type } from "typebox";
+
+import { AppError } from "../domain/errors.ts";
+import {
+  MAX_SUBACCOUNT_ID,
+  SUBACCOUNT_STATUSES,
+  type Subaccount,
+  type SubaccountId,
+  type SubaccountStatus,
+} from "../domain/subaccount.ts";
+import { createApiKey, type KeyDeps } from "./keys.ts";
+import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
+
+export interface SubaccountStore {
+  create(name: string, nowMs: number): Promise<Subaccount>;
+  find(id: SubaccountId): Promise<Subaccount | undefined>;
+  list(): Promise<readonly Subaccount[]>;
+  update(
+    id: SubaccountId,
+    change: { readonly name?: string; readonly status?: SubaccountStatus },
+  ): Promise<boolean>;
+}
+
+export interface SubaccountDeps extends KeyDeps {
+  readonly subaccounts: SubaccountStore;
+}
+
+const STATUS = Type.Enum([...SUBACCOUNT_STATUSES]);
+const SUBACCOUNT = Type.Object(
+  { id: Type.Integer({ minimum: 1 }), name: Type.String(), status: STATUS },
+  { additionalProperties: false },
+);
+const NAME = Type.String({ minLength: 1, maxLength: 1024 });
+const CREATE = Type.Object({
+  name: NAME,
+  key_label: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  key_grants: Type.Optional(
+    Type.Array(Type.String({ maxLength: 100 }), {
+      minItems: 1,
+      maxItems: 100,
+      description: "When given, a key of the subaccount is made with these grants.",
+    }),
+  ),
+  key_valid_ips: Type.Optional(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 100 })),
+});
+const CREATED = Type.Object(
+  {
+    subaccount_id: Type.Integer({ minimum: 1 }),
+    key: Type.Optional(Type.String({ description: "The subaccount's key: shown only here." })),
+    label: Type.Optional(Type.String()),
+    short_key: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
+const UPDATE = Type.Object({ name: Type.Optional(NAME), status: Type.Optional(STATUS) });
+
+export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
+  const base = { tag: "Subaccounts", url: "/api/v1/subaccounts" } as const;
+  const one = {
+    tag: "Subaccounts",
+    url: "/api/v1/subaccounts/:id",
+    params: [{ name: "id", description: "Number of the subaccount", example: "1" }],
+    failures: [404],
+  } as const;
+  return [
+    routeWithBody({
+      ...base,
+      method: "POST",
+      grant: "subaccounts/manage",
+      summary: "Create a subaccount",
+      body: CREATE,
+      replies: { 200: Type.Object({ results: CREATED }) },
+      handle: (call) => create(call, call.body, deps),
+    }),
+    route({
+      ...base,
+      method: "GET",
+      grant: "subaccounts/view",
+      summary: "List subaccounts",
+      replies: { 200: Type.Object({ results: Type.Array(SUBACCOUNT) }) },
+      handle: async () => results(await deps.subaccounts.list()),
+    }),
+    route({
+      ...one,
+      method: "GET",
+      grant: "subaccounts/view",
+      summary: "Retrieve a subaccount",
+      replies: { 200: Type.Object({ results: SUBACCOUNT }) },
+      handle: (call) => get(call, deps),
+    }),
+    routeWithBody({
+      ...one,
+      method: "PUT",
+      grant: "subaccounts/manage",
+      summary: "Update a subaccount",
+      description: "A suspended or terminated subaccount can be read, not changed. Its links go on working.",
+      body: UPDATE,
+      replies: { 200: Type.Object({ results: Type.Object({ message: Type.String() }) }) },
+      handle: async (call) => {
+        if (!(await deps.subaccounts.update(idOf(call), call.body))) throw notFound(call);
+        return results({ message: "Successfully updated subaccount information" });
+      },
+    }),
+  ];
+}
+
+async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountDeps): Promise<Reply> {
+  if (body.key_grants === undefined) {
+    const { id } = await deps.subaccounts.create(body.name, deps.now());
+    return results({ subaccount_id: id });
+  }
+  if (!call.principal.grants.has("keys/manage"))
+    throw new AppError("forbidden", "making a key needs keys/manage");
+  const { id } = await deps.subaccounts.create(body.name, deps.now());
+  const { key, record } = await createApiKey(
+    {
+      label: body.key_label ?? body.name,
+      grants: body.key_grants,
+      validIps: body.key_valid_ips ?? [],
+      subaccountId: id,
+    },
+    deps,
+  );
+  return results({ subaccount_id: id, key, label: record.label, short_key: record.shortKey });
+}
+
+async function get(call: Call, deps: SubaccountDeps): Promise<Reply> {
+  const found = await deps.subaccounts.find(idOf(call));
+  if (found === undefined) throw notFound(call);
+  return results(found);
+}
+
+function idOf(call: Call): SubaccountId {
+  const text = call.params["id"] ?? "";
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (id < 1 || id > MAX_SUBACCOUNT_ID) throw notFound(call);
+  return id;
+}
+
+function notFound(call: Call): AppError {
+  return new AppError("not_found", `Resource not found: ${call.params["id"]}`);
+}

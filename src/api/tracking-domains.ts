@@ -1,0 +1,313 @@
+/** `/api/v1/tracking-domains`: the specification's five routes, and the evidence behind a domain's status. */
+import { Type } from "typebox";
+
+import { AppError } from "../domain/errors.ts";
+import { canonicalHostname, type Hostname, parseHostname } from "../domain/hostname.ts";
+import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
+import {
+  CNAME_STATUSES,
+  type CnameStatus,
+  COMPLIANCE_STATUSES,
+  type ComplianceStatus,
+  documentedPort,
+  type TrackingDomain,
+} from "../domain/tracking-domain.ts";
+import type { Verification } from "../verification/verifier.ts";
+import { DOMAIN_CHECKS, type DomainCheckDeps, describeChecks } from "./domain-checks.ts";
+import { type Tenant, visibleSubaccounts } from "./principal.ts";
+import { booleanParameter, subaccountsParameter } from "./query.ts";
+import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
+
+export interface TrackingDomainStore {
+  /** Live domains, by name. */
+  list(filter: {
+    readonly subaccounts: "all" | readonly SubaccountId[];
+    readonly isDefault?: boolean;
+  }): Promise<readonly TrackingDomain[]>;
+  find(domain: string, scope: SubaccountId | "all"): Promise<TrackingDomain | undefined>;
+  findDefault(subaccountId: SubaccountId): Promise<TrackingDomain | undefined>;
+  /** Whether `create` for this owner would answer `taken`. */
+  isTaken(domain: Hostname, owner: SubaccountId): Promise<boolean>;
+  create(
+    domain: {
+      readonly domain: Hostname;
+      readonly subaccountId: SubaccountId;
+      readonly secure: boolean;
+      readonly complianceStatus: ComplianceStatus;
+    },
+    nowMs: number,
+  ): Promise<"created" | "taken">;
+  /** One transaction: a default that is set unsets the owner's former one; a change that cannot be made whole is not made. */
+  update(
+    domain: string,
+    owner: SubaccountId,
+    change: { readonly secure?: boolean; readonly isDefault?: boolean },
+    nowMs: number,
+  ): Promise<"updated" | "not_found" | "unverified">;
+  remove(domain: string, owner: SubaccountId, nowMs: number): Promise<boolean>;
+}
+
+export interface TrackingDomainDeps extends DomainCheckDeps {
+  readonly trackingDomains: TrackingDomainStore;
+  /** Checks the domain now, whoever owns it. */
+  readonly verify: (domain: Hostname) => Promise<Verification>;
+  /** Whether the name may be a tracking domain of this installation. */
+  readonly isRestricted: (domain: Hostname) => boolean;
+  readonly supportEmail: string;
+  readonly now: () => number;
+}
+
+const TAG = "Tracking domains";
+const DOMAIN = {
+  name: "domain",
+  description: "Name of the tracking domain, in any case",
+  example: "example.domain.com",
+};
+
+const STATUS = Type.Object(
+  {
+    verified: Type.Boolean({ description: "True exactly when `cname_status` is `valid`." }),
+    cname_status: Type.Enum([...CNAME_STATUSES]),
+    compliance_status: Type.Enum([...COMPLIANCE_STATUSES]),
+  },
+  { additionalProperties: false },
+);
+const TRACKING_DOMAIN = Type.Object(
+  {
+    port: Type.Integer({ description: "80, or 443 when secure. Read only." }),
+    domain: Type.String(),
+    secure: Type.Boolean(),
+    default: Type.Boolean(),
+    status: STATUS,
+    subaccount_id: Type.Optional(
+      Type.Integer({ minimum: 1, description: "The owner, when it is a subaccount." }),
+    ),
+  },
+  { additionalProperties: false },
+);
+const NAME_ONLY = Type.Object({
+  results: Type.Object({ domain: Type.String() }, { additionalProperties: false }),
+});
+const CREATE = Type.Object({
+  domain: Type.String({ description: "Name of the tracking domain, for example `example.domain.com`." }),
+  secure: Type.Optional(Type.Boolean({ description: "Whether links use https. Default: false." })),
+  default: Type.Optional(
+    Type.Boolean({
+      description: "A domain can only become the default once it is verified. Default: false.",
+    }),
+  ),
+});
+const UPDATE = Type.Object({
+  secure: Type.Optional(Type.Boolean()),
+  default: Type.Optional(
+    Type.Boolean({ description: "`true` unsets the former default; `false` unsets this one." }),
+  ),
+});
+
+export function trackingDomainRoutes(deps: TrackingDomainDeps): readonly Route[] {
+  const base = { tag: TAG } as const;
+  const one = {
+    ...base,
+    url: "/api/v1/tracking-domains/:domain",
+    params: [DOMAIN],
+    failures: [404],
+  } as const;
+  return [
+    routeWithBody({
+      ...base,
+      method: "POST",
+      url: "/api/v1/tracking-domains",
+      grant: "tracking_domains/manage",
+      summary: "Create a tracking domain",
+      body: CREATE,
+      replies: { 200: NAME_ONLY },
+      failures: [409],
+      handle: (call) => create(call.body, call.tenant, deps),
+    }),
+    route({
+      ...base,
+      method: "GET",
+      url: "/api/v1/tracking-domains",
+      grant: "tracking_domains/view",
+      summary: "List all tracking domains",
+      query: [
+        { name: "default", description: "`true`: only default domains; `false`: only others" },
+        {
+          name: "subaccounts",
+          description: "Numbers of subaccounts, separated by commas; 0 is the primary account",
+        },
+      ],
+      replies: {
+        200: Type.Object({ results: Type.Array(TRACKING_DOMAIN) }, { additionalProperties: false }),
+      },
+      handle: (call) => list(call, deps),
+    }),
+    route({
+      ...one,
+      method: "GET",
+      grant: "tracking_domains/view",
+      summary: "Retrieve a tracking domain",
+      replies: { 200: Type.Object({ results: TRACKING_DOMAIN }, { additionalProperties: false }) },
+      handle: async (call) => results(toWire(await find(call, call.tenant.read, deps))),
+    }),
+    routeWithBody({
+      ...one,
+      method: "PUT",
+      grant: "tracking_domains/manage",
+      summary: "Update a tracking domain",
+      description: "Changes only the fields it is given.",
+      body: UPDATE,
+      replies: { 200: NAME_ONLY },
+      handle: (call) => update(call, call.body, deps),
+    }),
+    route({
+      ...one,
+      method: "DELETE",
+      grant: "tracking_domains/manage",
+      summary: "Delete a tracking domain",
+      description: "Links that were already sent go on working.",
+      replies: { 204: undefined },
+      handle: (call) => remove(call, deps),
+    }),
+    ...verificationRoutes(deps),
+  ];
+}
+
+function verificationRoutes(deps: TrackingDomainDeps): readonly Route[] {
+  const base = { tag: TAG, params: [DOMAIN], failures: [404] } as const;
+  return [
+    route({
+      ...base,
+      method: "POST",
+      url: "/api/v1/tracking-domains/:domain/verify",
+      grant: "tracking_domains/manage",
+      summary: "Verify a tracking domain",
+      description:
+        "Looks at DNS and asks for a secret through the domain that only this installation's edge can answer.",
+      replies: { 200: Type.Object({ results: STATUS }, { additionalProperties: false }) },
+      handle: (call) => verify(call, deps),
+    }),
+    route({
+      ...base,
+      method: "GET",
+      url: "/api/v1/tracking-domains/:domain/checks",
+      grant: "tracking_domains/view",
+      summary: "Show what past checks saw, and the DNS record to create",
+      replies: { 200: Type.Object({ results: DOMAIN_CHECKS }, { additionalProperties: false }) },
+      handle: async (call) => results(await describeChecks(await find(call, call.tenant.read, deps), deps)),
+    }),
+  ];
+}
+
+async function create(
+  body: { readonly domain: string; readonly secure?: boolean; readonly default?: boolean },
+  tenant: Tenant,
+  deps: TrackingDomainDeps,
+): Promise<Reply> {
+  const domain = parseHostname(body.domain);
+  if (deps.isRestricted(domain)) {
+    const description = `Please contact us at ${deps.supportEmail} to get this domain authorized for your account.`;
+    throw new AppError("restricted_domain", description);
+  }
+  if (body.default === true) {
+    // A new domain is never verified, so this cannot succeed; which of two errors it is depends on the name.
+    throw (await deps.trackingDomains.isTaken(domain, tenant.write)) ? alreadyExists() : unverified(domain);
+  }
+  const created = await deps.trackingDomains.create(
+    { domain, subaccountId: tenant.write, secure: body.secure ?? false, complianceStatus: "valid" },
+    deps.now(),
+  );
+  if (created === "taken") throw alreadyExists();
+  return results({ domain });
+}
+
+async function list(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
+  const isDefault = booleanParameter(call.query, "default");
+  const wanted = subaccountsParameter(call.query, "subaccounts");
+  const domains = await deps.trackingDomains.list({
+    subaccounts: visibleSubaccounts(call.tenant.read, wanted),
+    ...(isDefault === undefined ? {} : { isDefault }),
+  });
+  return results(domains.map(toWire));
+}
+
+async function update(
+  call: Call,
+  body: { readonly secure?: boolean; readonly default?: boolean },
+  deps: TrackingDomainDeps,
+): Promise<Reply> {
+  const domain = canonicalHostname(call.params["domain"] ?? "");
+  const change = {
+    ...(body.secure === undefined ? {} : { secure: body.secure }),
+    ...(body.default === undefined ? {} : { isDefault: body.default }),
+  };
+  const outcome = await deps.trackingDomains.update(domain, call.tenant.write, change, deps.now());
+  if (outcome === "not_found") throw notFound(domain);
+  if (outcome === "unverified") throw unverified(domain);
+  return results({ domain });
+}
+
+async function remove(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
+  const domain = canonicalHostname(call.params["domain"] ?? "");
+  if (!(await deps.trackingDomains.remove(domain, call.tenant.write, deps.now()))) throw notFound(domain);
+  return { status: 204 };
+}
+
+async function verify(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
+  const { domain } = await find(call, call.tenant.write, deps);
+  const verification = await deps.verify(domain);
+  switch (verification.kind) {
+    case "verified":
+    case "blocked":
+      return results(statusToWire(verification.state));
+    case "failed":
+      throw new AppError("unreachable_endpoint", verification.failure);
+    case "not_found":
+      throw notFound(domain);
+  }
+}
+
+async function find(
+  call: Call,
+  scope: SubaccountId | "all",
+  deps: TrackingDomainDeps,
+): Promise<TrackingDomain> {
+  const domain = canonicalHostname(call.params["domain"] ?? "");
+  const found = await deps.trackingDomains.find(domain, scope);
+  if (found === undefined) throw notFound(domain);
+  return found;
+}
+
+function toWire(domain: TrackingDomain): object {
+  return {
+    port: documentedPort(domain.secure),
+    domain: domain.domain,
+    secure: domain.secure,
+    default: domain.isDefault,
+    status: statusToWire(domain),
+    ...(domain.subaccountId === PRIMARY_ACCOUNT ? {} : { subaccount_id: domain.subaccountId }),
+  };
+}
+
+function statusToWire(status: {
+  readonly cnameStatus: CnameStatus;
+  readonly complianceStatus: ComplianceStatus;
+}): object {
+  return {
+    verified: status.cnameStatus === "valid",
+    cname_status: status.cnameStatus,
+    compliance_status: status.complianceStatus,
+  };
+}
+
+function notFound(domain: string): AppError {
+  return new AppError("not_found", `Resource not found: ${domain}`);
+}
+
+function alreadyExists(): AppError {
+  return new AppError("resource_conflict", "The tracking domain already exists.");
+}
+
+function unverified(domain: string): AppError {
+  return new AppError("invalid_format", `Tracking domain '${domain}' unverified.`);
+}

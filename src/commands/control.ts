@@ -1,0 +1,63 @@
+/** The control process, as `serve` starts it. */
+import { join } from "node:path";
+import { styleText } from "node:util";
+
+import type { Config } from "../config.ts";
+import { isEdgeStatsMessage } from "../edge/worker-messages.ts";
+import { type Control, startControl } from "../main.ts";
+import { writePrivateFileOnce } from "../master-secret.ts";
+import { createLogger, type Logger } from "../ops/logger.ts";
+
+/** Runs until SIGTERM, or until the supervisor is gone. */
+export async function control(config: Config): Promise<void> {
+  const log = createLogger({ level: config.logLevel, terminal: process.stdout.isTTY, part: "control" });
+  endOnFatalErrors(log);
+  const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>();
+  process.on("SIGTERM", askToStop);
+  process.on("disconnect", askToStop);
+  // A terminal sends it to the whole process group; what to do about it is the supervisor's to say.
+  process.on("SIGINT", () => undefined);
+  process.on("SIGHUP", () => undefined);
+  const running = await startControl(config, log);
+  process.on("message", (message) => {
+    if (isEdgeStatsMessage(message)) running.edgeStats.report(message, Date.now());
+  });
+  announce(config, running, log);
+  if (process.send !== undefined && !process.connected) askToStop();
+  await stopAsked;
+  await running.stop();
+  if (process.connected) process.disconnect();
+}
+
+function announce(config: Config, { apiAddress, opsAddress, generatedKey }: Control, log: Logger): void {
+  const at = ({ address, port }: { address: string; port: number }) => `http://${address}:${port}`;
+  log.info({ api: at(apiAddress), ops: at(opsAddress) }, "control process is ready");
+  if (generatedKey === undefined) return;
+  if (!process.stdout.isTTY) {
+    const path = join(config.dataDir, "first-key");
+    writePrivateFileOnce(path, `${generatedKey}\n`);
+    log.info({ path }, "the first API key is in this file");
+    return;
+  }
+  process.stdout.write(`
+${styleText("bold", "Waypost is running.")}
+  API     ${at(apiAddress)}/api/v1
+  Edge    http://${config.edgeHttpListen.host}:${config.edgeHttpListen.port}
+  Health  ${at(opsAddress)}/healthz, /readyz, /metrics
+
+Your first API key, shown only now:
+
+  ${styleText("bold", generatedKey)}
+
+`);
+}
+
+/** A bug or a lost database connection nobody handled: the supervisor starts a fresh process, which is in a known state. */
+function endOnFatalErrors(log: Logger): void {
+  const end = (error: unknown): void => {
+    log.error({ err: error }, "control process ends after an unexpected error");
+    process.exit(1);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
+}

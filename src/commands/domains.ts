@@ -1,0 +1,41 @@
+/** `waypost domains …`: what only the operator may do. A running server notices within a second. */
+import type { Config } from "../config.ts";
+import { AppError } from "../domain/errors.ts";
+import { canonicalHostname } from "../domain/hostname.ts";
+import type { Store } from "../store/open-store.ts";
+import { withStore } from "./with-store.ts";
+
+export type DomainChange = "block" | "unblock" | "release";
+
+interface Change {
+  readonly make: (store: Store, domain: string) => Promise<boolean>;
+  readonly done: string;
+  readonly refused: string;
+}
+
+const CHANGES: Readonly<Record<DomainChange, Change>> = {
+  block: {
+    make: (store, domain) => store.trackingDomains.setBlocked(domain, true),
+    done: "is blocked",
+    refused: "is not a tracking domain here",
+  },
+  unblock: {
+    make: (store, domain) => store.trackingDomains.setBlocked(domain, false),
+    done: "is not blocked any more",
+    refused: "is not a tracking domain here",
+  },
+  release: {
+    make: (store, domain) => store.trackingDomains.release(domain),
+    done: "may be created by anybody; links already sent go on working",
+    refused: "is not held: it was never deleted here, or is released already",
+  },
+};
+
+export async function changeDomain(change: DomainChange, name: string, config: Config): Promise<void> {
+  const domain = canonicalHostname(name);
+  const { make, done, refused } = CHANGES[change];
+  await withStore(config, async (store) => {
+    if (!(await make(store, domain))) throw new AppError("not_found", `${domain} ${refused}.`);
+    console.log(`${domain} ${done}.`);
+  });
+}

@@ -1,0 +1,23 @@
+/** One edge worker, as `serve` starts it. */
+import { join } from "node:path";
+
+import type { Config } from "../config.ts";
+import { runEdge } from "../edge-process.ts";
+import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
+import { readMasterSecret } from "../master-secret.ts";
+import { createLogger } from "../ops/logger.ts";
+
+const MEGABYTE = 1024 * 1024;
+
+export async function edge(config: Config): Promise<void> {
+  await runEdge({
+    listen: config.edgeHttpListen,
+    snapshotPath: join(config.dataDir, SNAPSHOT_FILE),
+    masterSecret: readMasterSecret(config.dataDir, config.secret),
+    spoolDirectory: join(config.dataDir, SPOOL_FOLDER),
+    maxSpoolBytes: Math.floor((config.spoolMaxMb * MEGABYTE) / config.edgeWorkers),
+    commitDeadlineMs: config.edgeCommitDeadlineMs,
+    trustedProxies: config.trustedProxies,
+    log: createLogger({ level: config.logLevel, terminal: process.stdout.isTTY, part: "edge" }),
+  });
+}

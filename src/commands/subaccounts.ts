@@ -1,0 +1,31 @@
+/** `waypost subaccounts …` */
+import type { Config } from "../config.ts";
+import { AppError } from "../domain/errors.ts";
+import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
+import { withStore } from "./with-store.ts";
+
+export async function createSubaccount(name: string, config: Config): Promise<void> {
+  await withStore(config, async (store) => {
+    const { id } = await store.subaccounts.create(name, Date.now());
+    console.log(`Subaccount ${id} (${name}) is created.`);
+  });
+}
+
+export async function listSubaccounts(config: Config): Promise<void> {
+  await withStore(config, async (store) => {
+    for (const { id, name, status } of await store.subaccounts.list()) console.log(`${id} ${status} ${name}`);
+  });
+}
+
+export async function setSubaccountStatus(id: string, status: string, config: Config): Promise<void> {
+  const known = SUBACCOUNT_STATUSES.find((candidate) => candidate === status);
+  if (known === undefined) {
+    throw new AppError("invalid_parameters", `The status must be one of ${SUBACCOUNT_STATUSES.join(", ")}`);
+  }
+  await withStore(config, async (store) => {
+    if (!(await store.subaccounts.update(Number(id), { status: known }))) {
+      throw new AppError("not_found", `There is no subaccount ${id}`);
+    }
+    console.log(`Subaccount ${id} is ${known}.`);
+  });
+}

@@ -1,0 +1,21 @@
+/** Settings that are valid and yet most likely not meant. */
+import type { Config } from "./config.ts";
+import { isLocalhost } from "./domain/hostname.ts";
+
+const LOOPBACK = /^(127\.|::1$|localhost$)/;
+
+export function configWarnings(config: Config): readonly string[] {
+  return [
+    ...(isLocalhost(config.cnameTarget)
+      ? ["WAYPOST_CNAME_TARGET is not set: only names under localhost can be tracking domains that work"]
+      : []),
+    ...(config.databaseUrl !== undefined && config.secret === undefined
+      ? ["WAYPOST_SECRET is not set: every machine that shares the database needs the same one"]
+      : []),
+    ...(LOOPBACK.test(config.apiListen.host)
+      ? []
+      : [
+          "the API listens beyond this machine without TLS: keys cross the network in clear unless a proxy encrypts them",
+        ]),
+  ];
+}

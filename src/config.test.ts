@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { ConfigError, describeConfig, loadConfig } from "./config.ts";
+
+function problemsOf(sources: Parameters<typeof loadConfig>[0]): readonly string[] {
+  try {
+    loadConfig(sources);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+function configFile(content: string): { path: string; [Symbol.dispose](): void } {
+  const folder = mkdtempSync(join(tmpdir(), "waypost-config-"));
+  const path = join(folder, "waypost.conf");
+  writeFileSync(path, content);
+  return { path, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
+}
+
+test("without any setting Waypost runs on SQLite with the documented defaults", () => {
+  const { config, warnings } = loadConfig({ environment: {} });
+  assert.equal(config.dataDir, "./data");
+  assert.equal(config.databaseUrl, undefined);
+  assert.deepEqual(config.apiListen, { host: "127.0.0.1", port: 8080 });
+  assert.deepEqual(config.edgeHttpListen, { host: "0.0.0.0", port: 8081 });
+  assert.equal(config.cnameTarget, "localhost");
+  assert.equal(config.edgeCommitDeadlineMs, 25);
+  assert.equal(config.supportEmail, "support@sparkpost.com");
+  assert.ok(config.edgeWorkers >= 1);
+  assert.deepEqual(warnings, []);
+});
+
+test("flags win over the environment, the environment over the file, the file over defaults", () => {
+  using file = configFile(
+    "# a comment\nWAYPOST_LOG_LEVEL=debug\nWAYPOST_CNAME_TARGET=file.example.net\nWAYPOST_PUBLIC_HTTP_PORT=81\n",
+  );
+  const { config } = loadConfig({
+    file: file.path,
+    environment: { WAYPOST_CNAME_TARGET: "env.example.net", WAYPOST_PUBLIC_HTTP_PORT: "82" },
+    flags: { publicHttpPort: "83" },
+  });
+  assert.equal(config.logLevel, "debug");
+  assert.equal(config.cnameTarget, "env.example.net");
+  assert.equal(config.publicHttpPort, 83);
+});
+
+test("an unknown name is an error in the file and a warning in the environment", () => {
+  using file = configFile("WAYPOST_TYPO=1\n");
+  assert.deepEqual(problemsOf({ file: file.path, environment: {} }), [
+    `${file.path}: WAYPOST_TYPO is not a setting of this version`,
+  ]);
+  assert.deepEqual(loadConfig({ environment: { WAYPOST_TYPO: "1", PATH: "/bin" } }).warnings, [
+    "WAYPOST_TYPO is not a setting of this version",
+  ]);
+});
+
+test("all problems are told at once", () => {
+  const problems = problemsOf({
+    environment: {
+      WAYPOST_API_LISTEN: "nowhere",
+      WAYPOST_EDGE_WORKERS: "0",
+      WAYPOST_DATABASE_URL: "mysql://x",
+      WAYPOST_DNS_SERVERS: "dns.example",
+      WAYPOST_TRUSTED_PROXIES: "10.0.0.0/40",
+      WAYPOST_API_KEY: "short",
+      WAYPOST_PROBE_PRIVATE: "maybe",
+      WAYPOST_CNAME_TARGET: "not a name",
+    },
+  });
+  assert.equal(problems.length, 8, problems.join("\n"));
+});
+
+test("a configuration file that cannot be read is an error", () => {
+  assert.match(problemsOf({ file: "/nonexistent/waypost.conf", environment: {} })[0] ?? "", /cannot be read/);
+});
+
+test("the summary that is logged never holds a secret", () => {
+  const { config } = loadConfig({
+    environment: {
+      WAYPOST_API_KEY: "k".repeat(40),
+      WAYPOST_SECRET: "s".repeat(40),
+      WAYPOST_DATABASE_URL: "postgres://waypost:hunter2@localhost/waypost",
+    },
+  });
+  const summary = JSON.stringify(describeConfig(config));
+  for (const secret of ["kkkk", "ssss", "hunter2"]) assert.ok(!summary.includes(secret));
+});
+
+test("DNS servers may be IPv4 or IPv6, with or without a port", () => {
+  const { config } = loadConfig({
+    environment: { WAYPOST_DNS_SERVERS: "192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53, 2001:db8::1" },
+  });
+  assert.equal(config.dnsServers.length, 4);
+});

@@ -1,0 +1,315 @@
+/**
+ * Every setting of Waypost, in one table: from it come the parser, the types, docs/config.md, the
+ * command line's help and the start-up summary. Order: defaults < file < environment < flags.
+ */
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { availableParallelism } from "node:os";
+import { parseEnv } from "node:util";
+
+import { isAddressOrCidr } from "./domain/address-list.ts";
+import { AppError } from "./domain/errors.ts";
+import { isLocalhost, parseHostname } from "./domain/hostname.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Setting<T> {
+  /** How the default reads in the documentation. */
+  readonly default: string;
+  /** Parses what somebody wrote, `undefined` when nobody did. Throws an Error whose message ends the sentence "WAYPOST_X …". */
+  readonly parse: (text: string | undefined) => T;
+  readonly description: string;
+  readonly secret?: true;
+}
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+
+export const SETTINGS = {
+  dataDir: setting(
+    "./data",
+    (text) => text ?? "./data",
+    "Where SQLite files, the spool and the snapshot live.",
+  ),
+  databaseUrl: setting("none: SQLite", optional(databaseUrl), "`postgres://…` for a shared store.", true),
+  apiListen: setting("127.0.0.1:8080", listen("127.0.0.1:8080"), "API and its OpenAPI document."),
+  edgeHttpListen: setting(
+    "0.0.0.0:8081",
+    listen("0.0.0.0:8081"),
+    "Edge, plain HTTP. In production: `0.0.0.0:80`.",
+  ),
+  opsListen: setting("127.0.0.1:8082", listen("127.0.0.1:8082"), "`/healthz`, `/readyz` and `/metrics`."),
+  publicHttpPort: setting(
+    "80",
+    wholeNumber(80, 1, 65_535),
+    "The port recipients reach the edge at over HTTP: in links (left out when 80), probes and error texts. Names under `localhost` use the port the edge listens on.",
+  ),
+  publicHttpsPort: setting(
+    "443",
+    wholeNumber(443, 1, 65_535),
+    "The same for HTTPS (left out of links when 443).",
+  ),
+  cnameTarget: setting(
+    "localhost",
+    (text) => (text === undefined || isLocalhost(text) ? (text ?? "localhost") : hostname(text)),
+    "The name customers point their CNAME at. Left at the default, only names under `localhost` can work.",
+  ),
+  dnsServers: setting(
+    "the system's",
+    list(dnsServer),
+    "`ip[:port],…`: who is asked in verification look-ups and probes.",
+  ),
+  probePrivate: setting(
+    "deny",
+    oneOf("deny", ["deny", "allow"]),
+    "`allow` lets probes reach private and loopback addresses. Names under `localhost` may always be probed.",
+  ),
+  apiKey: setting(
+    "generated",
+    optional(atLeast(20)),
+    "The first API key, created on first start, at least 20 characters. A generated one is shown once on a terminal, else written to `<data dir>/first-key` (0600).",
+    true,
+  ),
+  secret: setting(
+    "generated into the data directory",
+    optional(atLeast(32)),
+    "Master secret that seals stored keys, at least 32 characters. Required when machines share a database; one that does not fit the store refuses to start.",
+    true,
+  ),
+  edgeWorkers: setting(
+    "cores - 1, at least 1",
+    wholeNumber(Math.max(1, availableParallelism() - 1), 1, 128),
+    "Edge processes that share the edge's port.",
+  ),
+  edgeCommitDeadlineMs: setting(
+    "25",
+    wholeNumber(25, 0, 10_000),
+    "Milliseconds a recipient waits at most for the event to be durable. Later commits still count; only a crash before them loses the event.",
+  ),
+  spoolMaxMb: setting(
+    "4096",
+    wholeNumber(4096, 16, 1_048_576),
+    "Megabytes the spool may take on disk. Beyond it redirects go on and the loss is counted.",
+  ),
+  trustedProxies: setting(
+    "none",
+    list(cidr),
+    "Addresses and CIDRs, separated by commas, whose forwarding headers count.",
+  ),
+  restrictedDomains: setting(
+    "none",
+    list(restrictedName),
+    "Names that nobody may create as tracking domains, separated by commas. `acme.com` is that name, `.acme.com` that name and all under it.",
+  ),
+  supportEmail: setting(
+    "support@sparkpost.com",
+    (text) => text ?? "support@sparkpost.com",
+    "The address in the text for restricted domains.",
+  ),
+  eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
+  logLevel: setting("info", oneOf("info", LOG_LEVELS), `One of ${LOG_LEVELS.join(", ")}.`),
+} as const satisfies Record<string, Setting<unknown>>;
+
+export type SettingKey = keyof typeof SETTINGS;
+export type Config = { readonly [K in SettingKey]: ReturnType<(typeof SETTINGS)[K]["parse"]> };
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Unknown `WAYPOST_…` variables: a typo, or a setting of another version. */
+  readonly warnings: readonly string[];
+}
+
+/** All that is wrong with a configuration, one line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+export interface ConfigSources {
+  /** Path of a file of `WAYPOST_X=value` lines; also read from `WAYPOST_CONFIG`. */
+  readonly file?: string | undefined;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly flags?: Partial<Record<SettingKey, string>>;
+}
+
+const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+const VARIABLES = new Map(SETTING_KEYS.map((key) => [variableName(key), key]));
+/** Not settings of the server: where its file is, and what the tests and the command line's client read. */
+const OTHER_VARIABLES = /^WAYPOST_(CONFIG|URL|TEST_\w+)$/;
+
+/** `dataDir` → `WAYPOST_DATA_DIR`. */
+export function variableName(key: SettingKey): string {
+  return `WAYPOST_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** `dataDir` → `--data-dir`. */
+export function flagName(key: SettingKey): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Reads and checks all settings. Throws {@link ConfigError} with every problem at once. */
+export function loadConfig({
+  file,
+  environment = process.env,
+  flags = {},
+}: ConfigSources = {}): LoadedConfig {
+  const problems: string[] = [];
+  const fromFile = readSettings(file ?? environment["WAYPOST_CONFIG"], problems);
+  const warnings: string[] = [];
+  const texts = new Map<SettingKey, string>(fromFile);
+  for (const [name, value] of Object.entries(environment)) {
+    const key = VARIABLES.get(name);
+    if (key !== undefined && value !== undefined && value !== "") texts.set(key, value);
+    if (key === undefined && name.startsWith("WAYPOST_") && !OTHER_VARIABLES.test(name)) {
+      warnings.push(`${name} is not a setting of this version`);
+    }
+  }
+  for (const key of SETTING_KEYS) {
+    const flag = flags[key];
+    if (flag !== undefined) texts.set(key, flag);
+  }
+  const config = parseSettings(texts, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config, warnings };
+}
+
+/** The configuration as it may be logged: secrets only say whether they are set. */
+export function describeConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    SETTING_KEYS.map((key) => {
+      const secret = "secret" in SETTINGS[key];
+      const value = config[key];
+      return [variableName(key), secret ? value !== undefined : (value ?? null)];
+    }),
+  );
+}
+
+function parseSettings(texts: ReadonlyMap<SettingKey, string>, problems: string[]): Config {
+  const parsed = SETTING_KEYS.map((key) => {
+    try {
+      return [key, SETTINGS[key].parse(texts.get(key))];
+    } catch (error) {
+      problems.push(`${variableName(key)} ${error instanceof Error ? error.message : String(error)}`);
+      return [key, undefined];
+    }
+  });
+  return Object.fromEntries(parsed) as Config;
+}
+
+function readSettings(path: string | undefined, problems: string[]): Map<SettingKey, string> {
+  const texts = new Map<SettingKey, string>();
+  if (path === undefined) return texts;
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (error) {
+    problems.push(
+      `The configuration file ${path} cannot be read: ${error instanceof Error ? error.message : error}`,
+    );
+    return texts;
+  }
+  for (const [name, value] of Object.entries(parseEnv(content))) {
+    const key = VARIABLES.get(name);
+    if (key === undefined) problems.push(`${path}: ${name} is not a setting of this version`);
+    else if (value !== undefined && value !== "") texts.set(key, value);
+  }
+  return texts;
+}
+
+function setting<T>(
+  defaultText: string,
+  parse: Setting<T>["parse"],
+  description: string,
+  secret?: true,
+): Setting<T> {
+  return secret === undefined
+    ? { default: defaultText, parse, description }
+    : { default: defaultText, parse, description, secret };
+}
+
+function optional<T>(parse: (text: string) => T): (text: string | undefined) => T | undefined {
+  return (text) => (text === undefined ? undefined : parse(text));
+}
+
+function list(parse: (text: string) => string): (text: string | undefined) => readonly string[] {
+  return (text) =>
+    (text ?? "")
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== "")
+      .map(parse);
+}
+
+function listen(defaultText: string): (text: string | undefined) => ListenAddress {
+  return (text = defaultText) => {
+    const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
+    const host = match?.[1] ?? match?.[2];
+    const port = Number(match?.[3]);
+    if (host === undefined || port > 65_535) throw new Error(`must be ADDRESS:PORT, but is '${text}'`);
+    return { host, port };
+  };
+}
+
+function wholeNumber(fallback: number, min: number, max: number): (text: string | undefined) => number {
+  return (text) => {
+    const value = text === undefined ? fallback : /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max))
+      throw new Error(`must be a whole number from ${min} to ${max}, but is '${text}'`);
+    return value;
+  };
+}
+
+function oneOf<T extends string>(fallback: T, values: readonly T[]): (text: string | undefined) => T {
+  return (text) => {
+    const value = text === undefined ? fallback : values.find((candidate) => candidate === text);
+    if (value === undefined) throw new Error(`must be one of ${values.join(", ")}, but is '${text}'`);
+    return value;
+  };
+}
+
+function atLeast(length: number): (text: string) => string {
+  return (text) => {
+    if (text.length < length)
+      throw new Error(`must have at least ${length} characters, but has ${text.length}`);
+    if (!/^[\x21-\x7e]+$/.test(text))
+      throw new Error("must consist of printable ASCII characters without spaces");
+    return text;
+  };
+}
+
+function databaseUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) throw new Error("must be a postgres:// URL");
+  return text;
+}
+
+function hostname(text: string): string {
+  try {
+    return parseHostname(text);
+  } catch (error) {
+    if (error instanceof AppError) throw new Error(`must be a host name, but is '${text}'`);
+    throw error;
+  }
+}
+
+function dnsServer(text: string): string {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)|([0-9a-f:]+))(?::(\d+))?$/i.exec(text);
+  const address = match?.[1] ?? match?.[2] ?? match?.[3] ?? "";
+  if (isIP(address) === 0) throw new Error(`must be ip[:port],… but has '${text}'`);
+  return text;
+}
+
+function cidr(text: string): string {
+  if (!isAddressOrCidr(text)) throw new Error(`must be IP addresses or CIDRs, but has '${text}'`);
+  return text;
+}
+
+function restrictedName(text: string): string {
+  return text.startsWith(".") ? `.${hostname(text.slice(1))}` : hostname(text);
+}

@@ -1,0 +1,60 @@
+/** An edge worker as a process: signals, the supervisor's channel, and what happens at a fatal error. */
+
+import { type EdgeOptions, type EdgeWorker, startEdgeWorker } from "./edge/worker.ts";
+import { HEARTBEAT_MS } from "./edge/worker-messages.ts";
+
+/** After this a worker that can't finish is ended all the same; the supervisor would kill it soon after. */
+const STOP_WITHIN_MS = 9000;
+const FATAL_FLUSH_MS = 2000;
+
+/** Runs until SIGTERM, or until the supervisor is gone; then drains and ends the process. Rejects when it can't start. */
+export async function runEdge(options: EdgeOptions): Promise<void> {
+  const worker = await startEdgeWorker(options);
+  endOnFatalErrors(worker, options);
+  const isChild = process.send !== undefined;
+  const heartbeat = isChild ? startHeartbeat(worker) : undefined;
+
+  const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>();
+  process.on("SIGTERM", askToStop);
+  process.on("disconnect", askToStop);
+  // A terminal sends these to the whole process group; what to do about them is the supervisor's to say.
+  process.on("SIGINT", isChild ? () => undefined : askToStop);
+  process.on("SIGHUP", isChild ? () => undefined : askToStop);
+  if (isChild && !process.connected) askToStop();
+  await stopAsked;
+
+  const late = setTimeout(() => process.exit(1), STOP_WITHIN_MS);
+  await worker.stop();
+  clearTimeout(late);
+  clearInterval(heartbeat);
+  if (process.connected) process.disconnect();
+}
+
+function startHeartbeat(worker: EdgeWorker): NodeJS.Timeout {
+  let isReady = false;
+  const beat = (): void => {
+    const stats = worker.stats();
+    if (!isReady && stats.snapshotVersion !== undefined) {
+      isReady = true;
+      tellSupervisor({ type: "ready" });
+    }
+    tellSupervisor({ type: "heartbeat", stats });
+  };
+  beat();
+  return setInterval(beat, HEARTBEAT_MS);
+}
+
+function tellSupervisor(message: object): void {
+  // A supervisor that is gone is noticed by "disconnect"; a message that it missed is not worth more.
+  if (process.connected) process.send?.(message, () => undefined);
+}
+
+function endOnFatalErrors(worker: EdgeWorker, { log }: EdgeOptions): void {
+  const end = async (error: unknown): Promise<void> => {
+    log.error({ err: error }, "edge worker ends after an unexpected error");
+    await worker.flush(FATAL_FLUSH_MS);
+    process.exit(1);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
+}

@@ -1,0 +1,57 @@
+/**
+ * Event ids: 63 bits that grow with time, unique over all edges and for ever.
+ *
+ *   41 bits milliseconds since 2025 (until 2094) · 10 bits writer slot · 12 bits sequence
+ *
+ * A slot has one writer at a time (`spool-slot.ts`), and a writer starts after the slot's highest id
+ * (`spool.ts` remembers it), so neither a restart nor a clock that steps back repeats or reorders ids.
+ */
+
+const EPOCH_MS = Date.UTC(2025, 0, 1);
+const SEQUENCE_BITS = 12n;
+const SLOT_BITS = 10n;
+const MAX_SEQUENCE = 2 ** Number(SEQUENCE_BITS) - 1;
+
+/** How many writers there can be at once, over all machines of an installation. */
+export const SLOT_COUNT = 2 ** Number(SLOT_BITS);
+
+/** Gives out the ids of one slot, each higher than the one before and than `after`. */
+export function createEventIds(slot: number, after?: bigint): (nowMs: number) => bigint {
+  // A clock before 2025 is wrong anyway: without a last id, counting starts at the epoch.
+  let lastMs = after === undefined ? EPOCH_MS - 1 : timeOfEventId(after);
+  let sequence = after === undefined ? MAX_SEQUENCE : sequenceOf(after);
+  let base = idBase(lastMs, slot);
+
+  return (nowMs) => {
+    if (nowMs > lastMs) {
+      lastMs = nowMs;
+      sequence = -1;
+      base = idBase(lastMs, slot);
+    } else if (sequence === MAX_SEQUENCE) {
+      // The clock stands or went back: borrow from the next millisecond rather than wait for it.
+      lastMs += 1;
+      sequence = -1;
+      base = idBase(lastMs, slot);
+    }
+    sequence += 1;
+    return base + BigInt(sequence);
+  };
+}
+
+/** When the event was observed, in milliseconds since 1970. */
+export function timeOfEventId(id: bigint): number {
+  return Number(id >> (SLOT_BITS + SEQUENCE_BITS)) + EPOCH_MS;
+}
+
+/** The slot that gave out the id: it tells in whose spool the event lies. */
+export function slotOfEventId(id: bigint): number {
+  return Number((id >> SEQUENCE_BITS) & (2n ** SLOT_BITS - 1n));
+}
+
+function idBase(ms: number, slot: number): bigint {
+  return ((BigInt(ms - EPOCH_MS) << SLOT_BITS) | BigInt(slot)) << SEQUENCE_BITS;
+}
+
+function sequenceOf(id: bigint): number {
+  return Number(id & BigInt(MAX_SEQUENCE));
+}

@@ -1,0 +1,101 @@
+/**
+ * Who asked, and for which host, behind the proxies that an operator trusts. From anybody else the
+ * forwarding headers are what a stranger wrote, and are not read.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { type BlockList, isIP } from "node:net";
+
+import { containsAddress } from "../domain/address-list.ts";
+import { canonicalHost } from "./host-header.ts";
+
+export interface ClientFacts {
+  /** Canonical; `""` when the request names no host. */
+  readonly host: string;
+  readonly ipAddress: string | undefined;
+}
+
+/** What {@link clientFacts} reads of a request. */
+export interface ForwardedRequest {
+  readonly headers: IncomingHttpHeaders;
+  /** The host of an absolute-form request target, which stands in for `Host` (RFC 9112 section 3.2.2). */
+  readonly targetHost: string | undefined;
+  readonly peerAddress: string | undefined;
+}
+
+/** `trustedProxies` is `undefined` when there are none. Never throws. */
+export function clientFacts(request: ForwardedRequest, trustedProxies: BlockList | undefined): ClientFacts {
+  const peer = plainAddress(request.peerAddress);
+  const host = canonicalHost(request.targetHost ?? request.headers.host);
+  if (trustedProxies === undefined || peer === undefined || !containsAddress(trustedProxies, peer)) {
+    return { host, ipAddress: peer };
+  }
+  const forwarded = forwardedElements(request.headers.forwarded);
+  const hops =
+    forwarded.length > 0 ? forwarded.map((element) => element.for) : xForwardedFor(request.headers);
+  return {
+    host: forwardedHost(request.headers, forwarded) || host,
+    ipAddress: farthestTrusted(hops, peer, trustedProxies),
+  };
+}
+
+/** From the nearest hop outwards: the first address that isn't a trusted proxy's is the client's. */
+function farthestTrusted(hops: readonly string[], peer: string, trustedProxies: BlockList): string {
+  let address = peer;
+  for (const hop of hops.toReversed()) {
+    if (!containsAddress(trustedProxies, address)) break;
+    const next = plainAddress(withoutPort(hop));
+    // "unknown" or an obfuscated name (RFC 7239 section 6): nothing beyond it can be trusted either.
+    if (next === undefined) break;
+    address = next;
+  }
+  return address;
+}
+
+// The proxy that faces the client comes first in both headers; those behind it see a name of our own.
+function forwardedHost(headers: IncomingHttpHeaders, forwarded: readonly ForwardedElement[]): string {
+  const own = forwarded[0]?.host;
+  return canonicalHost(own === undefined || own === "" ? commaList(headers["x-forwarded-host"])[0] : own);
+}
+
+function xForwardedFor(headers: IncomingHttpHeaders): readonly string[] {
+  return commaList(headers["x-forwarded-for"]);
+}
+
+interface ForwardedElement {
+  readonly for: string;
+  readonly host: string;
+}
+
+/** RFC 7239 section 4, as far as proxies use it: quoted values without escapes. */
+function forwardedElements(header: string | undefined): readonly ForwardedElement[] {
+  return commaList(header).map((element) => {
+    const pairs = new Map(
+      element.split(";").map((pair): [string, string] => {
+        const [name = "", value = ""] = pair.split("=", 2);
+        return [name.trim().toLowerCase(), value.trim().replace(/^"|"$/g, "")];
+      }),
+    );
+    return { for: pairs.get("for") ?? "", host: pairs.get("host") ?? "" };
+  });
+}
+
+function commaList(header: string | string[] | undefined): readonly string[] {
+  if (header === undefined) return [];
+  const text = Array.isArray(header) ? header.join(",") : header;
+  return text.split(",").map((item) => item.trim());
+}
+
+/** `192.0.2.1:4711` and `[2001:db8::1]:4711` carry a port, `2001:db8::1` doesn't. */
+function withoutPort(hop: string): string {
+  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(hop);
+  if (bracketed !== null) return bracketed[1] ?? "";
+  return /^[^:]*:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(":")) : hop;
+}
+
+/** Without the IPv6 mapping (RFC 4291 section 2.5.5.2) that a dual-stack socket gives IPv4 peers. */
+function plainAddress(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  const plain =
+    address.toLowerCase().startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+  return isIP(plain) === 0 ? undefined : plain;
+}

@@ -1,0 +1,133 @@
+/**
+ * The edge's HTTP server: limits that keep one client's memory and time small, and a stop that loses nothing.
+ */
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { Server as NetServer } from "node:net";
+import { platform } from "node:os";
+
+import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EdgeServerOptions {
+  readonly listen: ListenAddress;
+  readonly handler: RequestListener;
+  readonly counters: EdgeCounters;
+  readonly limits?: Partial<EdgeLimits>;
+}
+
+/** Bounds on what one client, and all of them together, may take. */
+export interface EdgeLimits {
+  /** Request line and headers together. A wrapped link has 4096 bytes at most. */
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  /** From the first byte of a connection, or of the next request, to the end of its headers. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** For a client that doesn't read its replies. */
+  readonly silenceTimeoutMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxConnections: number;
+}
+
+export const EDGE_LIMITS: EdgeLimits = {
+  maxHeaderBytes: 16 * 1024,
+  maxHeaders: 100,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 15_000,
+  keepAliveTimeoutMs: 10_000,
+  silenceTimeoutMs: 30_000,
+  maxRequestsPerConnection: 10_000,
+  maxConnections: 10_000,
+};
+
+export interface EdgeServer {
+  readonly address: ListenAddress;
+  /** Takes no new connections. Open ones end with their next reply, when idle after `idleMs`, in any case after twice that. */
+  stop(idleMs: number): Promise<void>;
+}
+
+const BACKLOG = 4096;
+const CLIENT_ERRORS: Readonly<Record<string, ClientErrorKind>> = {
+  HPE_HEADER_OVERFLOW: "headers_too_large",
+  ERR_HTTP_REQUEST_TIMEOUT: "timeout",
+  ECONNRESET: "disconnected",
+  EPIPE: "disconnected",
+};
+const CLIENT_ERROR_STATUS = {
+  malformed: "400 Bad Request",
+  headers_too_large: "431 Request Header Fields Too Large",
+  timeout: "408 Request Timeout",
+} as const satisfies Record<Exclude<ClientErrorKind, "disconnected">, string>;
+
+/** Resolves once it listens; rejects with the operating system's reason. Workers share the port (`SO_REUSEPORT`). */
+export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeServer> {
+  const limits = { ...EDGE_LIMITS, ...options.limits };
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+    },
+    options.handler,
+  );
+  server.maxHeadersCount = limits.maxHeaders;
+  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
+  server.maxConnections = limits.maxConnections;
+  server.timeout = limits.silenceTimeoutMs;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
+    refuseClient(error, socket, options.counters),
+  );
+  // Without a listener Node would invite the body ("100 Continue"), which is never read.
+  server.on("checkContinue", options.handler);
+  server.on("drop", () => {
+    options.counters.droppedConnections += 1;
+  });
+  await listen(server, options.listen);
+  const { address, port } = server.address() as AddressInfo;
+  return { address: { host: address, port }, stop: (idleMs) => stop(server, idleMs) };
+}
+
+async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  // macOS and Windows can't share a port: there it is one worker.
+  const reusePort = platform() === "linux" || platform() === "freebsd";
+  server.listen({ host, port, backlog: BACKLOG, reusePort }, resolve);
+  await promise;
+  server.off("error", reject);
+}
+
+async function stop(server: Server, idleMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  // http.Server's close() would end idle connections at once, under the request that a client is just sending
+  // on one. net.Server's only stops listening, and calls back when the last connection has ended.
+  NetServer.prototype.close.call(server, () => resolve());
+  const idle = setTimeout(() => server.closeIdleConnections(), idleMs);
+  const rest = setTimeout(() => server.closeAllConnections(), 2 * idleMs);
+  await promise;
+  clearTimeout(idle);
+  clearTimeout(rest);
+  // Ends http.Server's own timers, which net.Server's close() leaves running.
+  server.close();
+}
+
+function refuseClient(error: NodeJS.ErrnoException, socket: Socket, counters: EdgeCounters): void {
+  const kind = CLIENT_ERRORS[error.code ?? ""] ?? "malformed";
+  counters.clientErrors[kind] += 1;
+  if (kind === "disconnected" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(
+    `HTTP/1.1 ${CLIENT_ERROR_STATUS[kind]}\r\nServer: waypost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
+  socket.destroySoon();
+}

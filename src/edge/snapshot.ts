@@ -1,0 +1,29 @@
+/**
+ * Everything an edge worker knows: one immutable object per published version. The control plane writes
+ * it to disk (`snapshot-file.ts`), the workers follow the file (`snapshot-follower.ts`); no other way leads
+ * from the control plane to the edge, so a worker needs neither it nor a database.
+ */
+import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
+import type { KeyRing } from "../token/key-ring.ts";
+
+/** What the edge knows of a tracking domain, deleted ones included. Per-domain files and certificates belong here too. */
+export interface HostEntry {
+  /** Every (sub)account whose domain it is or was: their links work on it for ever. */
+  readonly owners: readonly SubaccountId[];
+  readonly blocked: boolean;
+}
+
+export interface EdgeSnapshot {
+  readonly version: number;
+  /** By canonical host name. */
+  readonly hosts: ReadonlyMap<string, HostEntry>;
+  readonly keys: KeyRing;
+}
+
+/**
+ * Whether a host may serve a tenant's links: hosts that belong to nobody may (a CDN that rewrites Host shows
+ * up so), and the primary account's serve all its subaccounts.
+ */
+export function servesTenant(entry: HostEntry | undefined, subaccountId: SubaccountId): boolean {
+  return entry === undefined || entry.owners.includes(subaccountId) || entry.owners.includes(PRIMARY_ACCOUNT);
+}

@@ -1,0 +1,100 @@
+/**
+ * A worker's spool, kept as well as the disk allows: a worker that can't open one (disk full, files damaged,
+ * slots taken) redirects all the same, counts what it loses and tries again.
+ */
+
+import { type ObservedEvent, openSpool, type RecordOutcome, type Spool, type SpoolStats } from "./spool.ts";
+import { type ClaimedSlot, claimSlot, type SlotRange } from "./spool-slot.ts";
+
+export interface SpoolKeeperOptions {
+  readonly directory: string;
+  readonly slots: SlotRange;
+  readonly maxBytes: number;
+  readonly reopenMs?: number;
+  /** Called for every attempt that failed. */
+  readonly onUnavailable: (error: unknown) => void;
+}
+
+export interface KeptSpoolStats extends SpoolStats {
+  /** `undefined` while there is no spool. */
+  readonly slot: number | undefined;
+}
+
+interface OpenSpool {
+  readonly spool: Spool;
+  readonly slot: ClaimedSlot;
+}
+
+const REOPEN_MS = 5000;
+/** A full disk fails every slot alike. */
+const MAX_FAILURES = 3;
+
+export class SpoolKeeper {
+  readonly #options: SpoolKeeperOptions;
+  #open: OpenSpool | undefined;
+  #lostWithoutSpool = 0;
+  #retry: NodeJS.Timeout | undefined;
+
+  constructor(options: SpoolKeeperOptions) {
+    this.#options = options;
+    this.#tryToOpen();
+  }
+
+  /** Resolves when the event is durable, or lost. Never rejects. */
+  record(event: ObservedEvent): Promise<RecordOutcome> {
+    if (this.#open !== undefined) return this.#open.spool.record(event);
+    this.#lostWithoutSpool += 1;
+    return Promise.resolve("lost");
+  }
+
+  stats(): KeptSpoolStats {
+    const stats = this.#open?.spool.stats() ?? NO_SPOOL;
+    return { ...stats, slot: this.#open?.slot.slot, lostEvents: stats.lostEvents + this.#lostWithoutSpool };
+  }
+
+  /** Gives pending events until the deadline to become durable, then leaves the slot to the next writer. */
+  async close(deadlineMs: number): Promise<void> {
+    clearTimeout(this.#retry);
+    if (this.#open === undefined) return;
+    await this.#open.spool.close(deadlineMs);
+    this.#open.slot.release();
+  }
+
+  #tryToOpen(): void {
+    try {
+      this.#open = openFirst(this.#options);
+    } catch (error) {
+      this.#options.onUnavailable(error);
+      this.#retry = setTimeout(() => this.#tryToOpen(), this.#options.reopenMs ?? REOPEN_MS);
+    }
+  }
+}
+
+const NO_SPOOL: SpoolStats = {
+  storedEvents: 0,
+  lostEvents: 0,
+  pendingEvents: 0,
+  commits: 0,
+  failedCommits: 0,
+  failure: "no spool",
+  commitLatencyCounts: [],
+  commitLatencySumMs: 0,
+};
+
+/** The first free slot that opens. One whose files are damaged is left to an operator; its neighbour does as well. */
+function openFirst({ directory, slots, maxBytes }: SpoolKeeperOptions): OpenSpool {
+  let failure: unknown = new Error(`all ${slots.count} spool slots from ${slots.first} on are in use`);
+  let failures = 0;
+  for (let number = slots.first; number < slots.first + slots.count && failures < MAX_FAILURES; number += 1) {
+    const slot = claimSlot(directory, number);
+    if (slot === undefined) continue;
+    try {
+      return { spool: openSpool({ ...slot, maxBytes }), slot };
+    } catch (error) {
+      slot.release();
+      failure = error;
+      failures += 1;
+    }
+  }
+  throw failure;
+}

@@ -1,0 +1,122 @@
+/**
+ * The reading side of the spool, for ingest: it runs in another process than the writers, over every slot
+ * that was ever written on this machine, whether its writer lives or not.
+ */
+import { existsSync } from "node:fs";
+
+import type { RootDatabase } from "lmdb";
+
+import type { EngagementEvent } from "../domain/event.ts";
+import { slotOfEventId, timeOfEventId } from "./event-id.ts";
+import { commitErrorCode, hasEnvironment, openEnvironment } from "./spool-environment.ts";
+import { decodeEvent, decodeId, encodeId, HIGHEST_ID_KEY } from "./spool-record.ts";
+import { listSlots, slotDirectory } from "./spool-slot.ts";
+
+const RETRY_DAMAGED_MS = 60_000;
+
+/** Reads and empties the spools under a folder. One reader at a time: ingest. */
+export class SpoolReader {
+  readonly #directory: string;
+  readonly #onDamaged: (slot: number, error: unknown) => void;
+  /** When to try again. A file may also just have looked damaged, while its writer was making it. */
+  readonly #damaged = new Map<number, number>();
+  readonly #environments = new Map<number, RootDatabase<Buffer, Buffer>>();
+
+  /** `onDamaged` is called, once a minute, for a slot whose files cannot be opened; the others are read all the same. */
+  constructor(spoolDirectory: string, onDamaged: (slot: number, error: unknown) => void) {
+    this.#directory = spoolDirectory;
+    this.#onDamaged = onDamaged;
+  }
+
+  /**
+   * The oldest events first, at most `limit`; they stay until they are removed. A row that this version doesn't
+   * understand is passed over and stays: after a rollback it waits for the newer version.
+   */
+  readBatch(limit: number): readonly EngagementEvent[] {
+    const bySlot = [...this.#slots().values()].map((environment) => readSlot(environment, limit));
+    if (bySlot.length === 1) return bySlot[0] ?? [];
+    return bySlot
+      .flat()
+      .sort((a, b) => (a.eventId < b.eventId ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  /** Resolves once the events are gone for good; rejects when a disk refuses, and some may then still be there. */
+  async remove(events: readonly Pick<EngagementEvent, "eventId">[]): Promise<void> {
+    const bySlot = Map.groupBy(events, (event) => slotOfEventId(event.eventId));
+    for (const [slot, own] of bySlot) {
+      const environment = this.#slots().get(slot);
+      if (environment !== undefined) await removeEvents(environment, own);
+    }
+  }
+
+  /** How many events wait, those included that this version doesn't understand. */
+  depth(): number {
+    return [...this.#slots().values()].reduce((sum, environment) => sum + countEvents(environment), 0);
+  }
+
+  /** When the oldest waiting event was observed, in milliseconds since 1970. */
+  oldestMs(): number | undefined {
+    const times = [...this.#slots().values()].flatMap((environment) =>
+      [...environment.getKeys({ limit: 1, end: HIGHEST_ID_KEY })].map((key) => timeOfEventId(decodeId(key))),
+    );
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#environments.values()].map((environment) => environment.close()));
+    this.#environments.clear();
+  }
+
+  /** Writers may come at any time and bring a slot that wasn't there before. */
+  #slots(): ReadonlyMap<number, RootDatabase<Buffer, Buffer>> {
+    for (const slot of existsSync(this.#directory) ? listSlots(this.#directory) : []) {
+      const directory = slotDirectory(this.#directory, slot);
+      const isDue = performance.now() >= (this.#damaged.get(slot) ?? 0);
+      if (isDue && !this.#environments.has(slot) && hasEnvironment(directory))
+        this.#openSlot(slot, directory);
+    }
+    // lmdb keeps a read transaction per turn of the event loop; other processes' commits show after it.
+    for (const environment of this.#environments.values()) environment.resetReadTxn();
+    return this.#environments;
+  }
+
+  #openSlot(slot: number, directory: string): void {
+    try {
+      this.#environments.set(slot, openEnvironment(directory));
+    } catch (error) {
+      this.#damaged.set(slot, performance.now() + RETRY_DAMAGED_MS);
+      this.#onDamaged(slot, error);
+    }
+  }
+}
+
+function readSlot(environment: RootDatabase<Buffer, Buffer>, limit: number): readonly EngagementEvent[] {
+  const events: EngagementEvent[] = [];
+  for (const { key, value } of environment.getRange({ end: HIGHEST_ID_KEY })) {
+    if (events.length === limit) break;
+    const event = decodeEvent(key, value);
+    if (event !== undefined) events.push(event);
+  }
+  return events;
+}
+
+async function removeEvents(
+  environment: RootDatabase<Buffer, Buffer>,
+  events: readonly Pick<EngagementEvent, "eventId">[],
+): Promise<void> {
+  try {
+    await environment.batch(() => {
+      for (const { eventId } of events) void environment.remove(encodeId(eventId));
+    });
+  } catch (error) {
+    throw new Error(`events could not be removed from the spool: code ${await commitErrorCode(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function countEvents(environment: RootDatabase<Buffer, Buffer>): number {
+  const { entryCount } = environment.getStats() as { readonly entryCount: number };
+  return environment.doesExist(HIGHEST_ID_KEY) ? entryCount - 1 : entryCount;
+}

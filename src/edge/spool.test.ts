@@ -1,0 +1,276 @@
+import assert from "node:assert/strict";
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import fc from "fast-check";
+
+import { EVENT_TYPES } from "../domain/event.ts";
+import type { MessageId } from "../domain/message-id.ts";
+import { createEventIds } from "./event-id.ts";
+import { type ObservedEvent, openSpool, type Spool } from "./spool.ts";
+import { openEnvironment } from "./spool-environment.ts";
+import { SpoolKeeper } from "./spool-keeper.ts";
+import { SpoolReader } from "./spool-reader.ts";
+import { decodeEvent, encodeEvent, encodeId } from "./spool-record.ts";
+import { claimSlot } from "./spool-slot.ts";
+
+const NOW = Date.UTC(2026, 10, 22);
+const EVENT: ObservedEvent = {
+  type: "click",
+  timestampMs: NOW,
+  subaccountId: 5,
+  messageId: "000443ee14578172be22" as MessageId,
+  rcptTo: "ann@example.com",
+  sentAtSeconds: 1_790_000_000,
+  trackingDomain: "click.acme.com",
+  targetLinkUrl: "https://shop.example/",
+};
+const ROOM = 64 * 1024 * 1024;
+
+async function temporarySpool() {
+  const path = await mkdtemp(join(tmpdir(), "waypost-spool-"));
+  const open: (Spool | SpoolReader | SpoolKeeper)[] = [];
+  const locks: { release(): void }[] = [];
+  return {
+    path,
+    write(slot: number, maxBytes = ROOM, maxPendingBytes?: number): Spool {
+      const claimed = claimSlot(path, slot)!;
+      locks.push(claimed);
+      const spool = openSpool({
+        ...claimed,
+        maxBytes,
+        ...(maxPendingBytes === undefined ? {} : { maxPendingBytes }),
+      });
+      open.push(spool);
+      return spool;
+    },
+    read(onDamaged: (slot: number) => void = () => assert.fail("a slot is damaged")): SpoolReader {
+      const reader = new SpoolReader(path, onDamaged);
+      open.push(reader);
+      return reader;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const part of open) await part.close(1000);
+      for (const lock of locks) lock.release();
+      await rm(path, { recursive: true });
+    },
+  };
+}
+
+const observed: fc.Arbitrary<ObservedEvent> = fc.record(
+  {
+    type: fc.constantFrom(...EVENT_TYPES),
+    timestampMs: fc.integer({ min: NOW, max: NOW + 1e9 }),
+    subaccountId: fc.nat(),
+    messageId: fc.constant(EVENT.messageId),
+    rcptTo: fc.string({ unit: "grapheme" }),
+    sentAtSeconds: fc.nat(),
+    trackingDomain: fc.domain(),
+    targetLinkUrl: fc.webUrl(),
+    targetLinkName: fc.string(),
+    ipAddress: fc.ipV6(),
+    userAgent: fc.string(),
+    acceptLanguage: fc.string(),
+  },
+  {
+    requiredKeys: [
+      "type",
+      "timestampMs",
+      "subaccountId",
+      "messageId",
+      "rcptTo",
+      "sentAtSeconds",
+      "trackingDomain",
+    ],
+  },
+);
+
+test("an event comes out of the spool as it went in", () => {
+  fc.assert(
+    fc.property(observed, fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (event, eventId) => {
+      assert.deepEqual(decodeEvent(encodeId(eventId), encodeEvent(event)), { eventId, ...event });
+    }),
+  );
+});
+
+test("a row of another version, or of none, is no event and no error", () => {
+  const rows = ["", "x", "{}", "null", "[]", '[2,"click"]', '[1,"nothing"]', '[1,"click",1,1,"x","y",1,"z"]'];
+  for (const row of rows) assert.equal(decodeEvent(encodeId(1n), Buffer.from(row)), undefined);
+});
+
+test("a recorded event is there for ingest, until it is removed", async () => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(3);
+  const reader = spool.read();
+  assert.deepEqual(reader.readBatch(10), []);
+  assert.equal(await writer.record(EVENT), "stored");
+  const batch = reader.readBatch(10);
+  assert.deepEqual(
+    batch.map(({ eventId: _, ...event }) => event),
+    [EVENT],
+  );
+  assert.equal(reader.depth(), 1);
+  assert.equal(reader.oldestMs(), NOW);
+  await reader.remove(batch);
+  assert.deepEqual(reader.readBatch(10), []);
+  assert.equal(reader.depth(), 0);
+  assert.equal(reader.oldestMs(), undefined);
+});
+
+test("ingest gets the events of all workers, the oldest first, in batches", async () => {
+  await using spool = await temporarySpool();
+  const writers = [spool.write(1), spool.write(2)] as const;
+  const reader = spool.read();
+  const times = Array.from({ length: 100 }, (_, index) => NOW + index);
+  await Promise.all(
+    times.map((timestampMs, index) => writers[index % 2 === 0 ? 0 : 1].record({ ...EVENT, timestampMs })),
+  );
+  assert.equal(reader.depth(), 100);
+  const seen: number[] = [];
+  for (let batch = reader.readBatch(30); batch.length > 0; batch = reader.readBatch(30)) {
+    assert.ok(batch.length <= 30);
+    seen.push(...batch.map((event) => event.timestampMs));
+    await reader.remove(batch);
+  }
+  assert.deepEqual(seen, times);
+});
+
+test("thousands of events at once are committed in a few groups, and none is lost", async () => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0);
+  const outcomes = await Promise.all(Array.from({ length: 5000 }, () => writer.record(EVENT)));
+  assert.ok(outcomes.every((outcome) => outcome === "stored"));
+  const stats = writer.stats();
+  assert.deepEqual([stats.storedEvents, stats.lostEvents, stats.pendingEvents], [5000, 0, 0]);
+  assert.ok(stats.commits < 20);
+  assert.equal(
+    stats.commitLatencyCounts.reduce((sum, count) => sum + count),
+    stats.commits,
+  );
+  const ids = spool
+    .read()
+    .readBatch(10_000)
+    .map((event) => event.eventId);
+  assert.equal(new Set(ids).size, 5000);
+});
+
+test("a slot's next writer goes on after its highest id, also when ingest took everything and the clock went back", async () => {
+  await using spool = await temporarySpool();
+  const first = claimSlot(spool.path, 7)!;
+  const before = openSpool({ ...first, maxBytes: ROOM });
+  const reader = spool.read();
+  await before.record(EVENT);
+  const [last] = reader.readBatch(1);
+  await reader.remove([last!]);
+  await before.close(1000);
+  first.release();
+
+  await spool.write(7).record({ ...EVENT, timestampMs: NOW - 60_000 });
+  assert.ok(reader.readBatch(1)[0]!.eventId > last!.eventId);
+});
+
+test("two writers never have the same slot", async () => {
+  await using spool = await temporarySpool();
+  spool.write(1);
+  assert.equal(claimSlot(spool.path, 1), undefined);
+});
+
+test("a spool that has reached its size takes no more, counts the loss, and goes on once ingest has made room", async (t) => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0, 200 * 1024);
+  const reader = spool.read();
+  const long = { ...EVENT, userAgent: "x".repeat(1000) };
+  while ((await writer.record(long)) === "stored");
+  assert.ok(writer.stats().lostEvents >= 1);
+  while (reader.depth() > 0) await reader.remove(reader.readBatch(1000));
+  await t.waitFor(async () => assert.equal(await writer.record(long), "stored"), {
+    interval: 20,
+    timeout: 2000,
+  });
+});
+
+test("what waits for a slow disk is bounded, the rest is lost at once", async () => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0, ROOM, 1000);
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => writer.record(EVENT)));
+  assert.ok(outcomes.includes("stored"));
+  assert.ok(outcomes.includes("lost"));
+  assert.equal(writer.stats().pendingEvents, 0);
+});
+
+test("a spool that is closing takes nothing new and gives what is pending to the disk", async () => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0);
+  const pending = writer.record(EVENT);
+  const closing = writer.close(1000);
+  assert.equal(await writer.record(EVENT), "lost");
+  assert.equal(await pending, "stored");
+  await closing;
+  assert.equal(spool.read().depth(), 1);
+});
+
+test("rows that a newer version wrote stay for it, and don't hold up the others", async () => {
+  await using spool = await temporarySpool();
+  const directory = join(spool.path, "4");
+  await mkdir(directory);
+  const environment = openEnvironment(directory);
+  const nextId = createEventIds(4);
+  await environment.put(encodeId(nextId(NOW)), Buffer.from("[2]"));
+  await environment.put(encodeId(nextId(NOW)), encodeEvent(EVENT));
+  await environment.close();
+
+  const reader = spool.read();
+  const batch = reader.readBatch(1);
+  assert.equal(batch.length, 1);
+  await reader.remove(batch);
+  assert.deepEqual(reader.readBatch(1), []);
+});
+
+test("a slot whose files are damaged keeps neither the worker from recording nor ingest from the other slots", async () => {
+  await using spool = await temporarySpool();
+  await mkdir(join(spool.path, "0"));
+  await writeFile(join(spool.path, "0", "data.mdb"), Buffer.alloc(16_384, 0x55));
+  const keeper = new SpoolKeeper({
+    directory: spool.path,
+    slots: { first: 0, count: 4 },
+    maxBytes: ROOM,
+    onUnavailable: () => assert.fail("there is a usable slot"),
+  });
+  assert.equal(await keeper.record(EVENT), "stored");
+  assert.equal(keeper.stats().slot, 1);
+  await keeper.close(1000);
+
+  const damaged: number[] = [];
+  const reader = spool.read((slot) => damaged.push(slot));
+  assert.equal(reader.readBatch(10).length, 1);
+  assert.equal(reader.depth(), 1);
+  assert.deepEqual(damaged, [0]);
+});
+
+test("a worker without any spool counts what it loses and opens one as soon as it can", async (t) => {
+  await using spool = await temporarySpool();
+  const blocker = join(spool.path, "spool");
+  await appendFile(blocker, "a file where a folder should be");
+  let failures = 0;
+  const keeper = new SpoolKeeper({
+    directory: blocker,
+    slots: { first: 0, count: 4 },
+    maxBytes: ROOM,
+    reopenMs: 20,
+    onUnavailable: () => {
+      failures += 1;
+    },
+  });
+  assert.equal(await keeper.record(EVENT), "lost");
+  assert.ok(failures > 0);
+  assert.equal(keeper.stats().slot, undefined);
+  await rm(blocker);
+  await t.waitFor(async () => assert.equal(await keeper.record(EVENT), "stored"), {
+    interval: 20,
+    timeout: 5000,
+  });
+  assert.ok(keeper.stats().lostEvents >= 1);
+  await keeper.close(1000);
+});

@@ -1,0 +1,240 @@
+/**
+ * The writing side of the spool: engagement events, durable on local disk until ingest has stored them.
+ *
+ * Commits are grouped: while one is under way, what comes in collects for the next. A commit that fails (full
+ * disk) is tried again until it succeeds; what waits for it is bounded, what doesn't fit is counted as
+ * lost. Nothing here throws into the reply, and nothing makes a recipient wait: that is the handler's deadline.
+ */
+import type { RootDatabase } from "lmdb";
+
+import type { EngagementEvent } from "../domain/event.ts";
+import { createEventIds } from "./event-id.ts";
+import { commitErrorCode, openEnvironment } from "./spool-environment.ts";
+import { decodeId, encodeEvent, encodeId, HIGHEST_ID_KEY } from "./spool-record.ts";
+
+export interface SpoolOptions {
+  /** The folder of a claimed slot. */
+  readonly directory: string;
+  readonly slot: number;
+  /** Events that would make the spool larger are lost, and counted. */
+  readonly maxBytes: number;
+  /** What may wait in memory for a disk that is slow or full. */
+  readonly maxPendingBytes?: number;
+  readonly retryMs?: number;
+}
+
+/** What the edge saw; the spool gives it its id. */
+export type ObservedEvent = Omit<EngagementEvent, "eventId">;
+
+/** `stored`: on disk, after fsync. `lost`: there was no room for it. */
+export type RecordOutcome = "stored" | "lost";
+
+export interface SpoolStats {
+  readonly storedEvents: number;
+  readonly lostEvents: number;
+  readonly pendingEvents: number;
+  readonly commits: number;
+  readonly failedCommits: number;
+  /** The code of the last failure, until a commit succeeds again. */
+  readonly failure: string | undefined;
+  /** Commits by duration: one count per bound of {@link COMMIT_LATENCY_BOUNDS_MS}, and one for the slower ones. */
+  readonly commitLatencyCounts: readonly number[];
+  readonly commitLatencySumMs: number;
+}
+
+export const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as const;
+
+const MAX_PENDING_BYTES = 32 * 1024 * 1024;
+const RETRY_MS = 250;
+/** Larger groups gain nothing more and make the write lock that ingest needs too long. */
+const MAX_EVENTS_PER_COMMIT = 1000;
+const SIZE_CHECK_INTERVAL_MS = 100;
+
+interface Group {
+  readonly entries: { readonly key: Buffer; readonly row: Buffer }[];
+  bytes: number;
+  readonly outcome: Promise<RecordOutcome>;
+  readonly resolve: (outcome: RecordOutcome) => void;
+}
+
+/** Opens the spool of a claimed slot. Throws when the disk refuses; after that no method throws or rejects. */
+export function openSpool(options: SpoolOptions): Spool {
+  return new Spool(options, openEnvironment(options.directory));
+}
+
+export class Spool {
+  readonly #environment: RootDatabase<Buffer, Buffer>;
+  readonly #nextId: (nowMs: number) => bigint;
+  readonly #maxBytes: number;
+  readonly #maxPendingBytes: number;
+  readonly #retryMs: number;
+  readonly #latencyCounts: number[] = [...COMMIT_LATENCY_BOUNDS_MS.map(() => 0), 0];
+  #latencySumMs = 0;
+  #groups: Group[] = [];
+  #pendingEvents = 0;
+  #pendingBytes = 0;
+  #committing = false;
+  #retry: NodeJS.Timeout | undefined;
+  #failure: string | undefined;
+  #stored = 0;
+  #lost = 0;
+  #commits = 0;
+  #failedCommits = 0;
+  #closed = false;
+  #full = false;
+  #nextSizeCheckMs = 0;
+
+  constructor(options: SpoolOptions, environment: RootDatabase<Buffer, Buffer>) {
+    this.#environment = environment;
+    this.#maxBytes = options.maxBytes;
+    this.#maxPendingBytes = options.maxPendingBytes ?? MAX_PENDING_BYTES;
+    this.#retryMs = options.retryMs ?? RETRY_MS;
+    const highest = environment.get(HIGHEST_ID_KEY);
+    this.#nextId = createEventIds(options.slot, highest === undefined ? undefined : decodeId(highest));
+  }
+
+  /** Resolves when the event is durable, or lost. Events of one group share a promise. */
+  record(event: ObservedEvent): Promise<RecordOutcome> {
+    const row = encodeEvent(event);
+    if (!this.#hasRoom(row.length)) {
+      this.#lost += 1;
+      return Promise.resolve("lost");
+    }
+    const group = this.#openGroup();
+    group.entries.push({ key: encodeId(this.#nextId(event.timestampMs)), row });
+    group.bytes += row.length;
+    this.#pendingEvents += 1;
+    this.#pendingBytes += row.length;
+    return group.outcome;
+  }
+
+  stats(): SpoolStats {
+    return {
+      storedEvents: this.#stored,
+      lostEvents: this.#lost,
+      pendingEvents: this.#pendingEvents,
+      commits: this.#commits,
+      failedCommits: this.#failedCommits,
+      failure: this.#failure,
+      commitLatencyCounts: [...this.#latencyCounts],
+      commitLatencySumMs: this.#latencySumMs,
+    };
+  }
+
+  /** Takes no more events and gives what is pending until then to become durable. What doesn't is lost and counted. */
+  async close(deadlineMs: number): Promise<void> {
+    this.#closed = true;
+    const last = this.#groups.at(-1);
+    if (last !== undefined) await within(deadlineMs, last.outcome);
+    clearTimeout(this.#retry);
+    this.#giveUp();
+    // A commit that hangs would hold close() too; the process that ends takes it along.
+    await within(deadlineMs, this.#environment.close());
+  }
+
+  #openGroup(): Group {
+    const last = this.#groups.at(-1);
+    const isCommitting = this.#committing && this.#groups.length === 1;
+    if (last !== undefined && !isCommitting && last.entries.length < MAX_EVENTS_PER_COMMIT) return last;
+    const { promise, resolve } = Promise.withResolvers<RecordOutcome>();
+    const group: Group = { entries: [], bytes: 0, outcome: promise, resolve };
+    this.#groups.push(group);
+    // In the check phase: every request that this turn of the event loop has read is in the group by then.
+    if (!this.#committing && this.#retry === undefined) setImmediate(() => this.#commitNext());
+    return group;
+  }
+
+  #commitNext(): void {
+    const group = this.#groups[0];
+    if (group === undefined || this.#committing) return;
+    this.#committing = true;
+    const startedMs = performance.now();
+    this.#write(group).then(
+      () => this.#committed(group, performance.now() - startedMs),
+      (error: unknown) => this.#commitFailed(error),
+    );
+  }
+
+  async #write(group: Group): Promise<void> {
+    const environment = this.#environment;
+    const highest = group.entries.at(-1)?.key;
+    // What settles, with the fsync, is the batch's promise; those of its parts say nothing more.
+    await environment.batch(() => {
+      for (const { key, row } of group.entries) void environment.put(key, row);
+      if (highest !== undefined) void environment.put(HIGHEST_ID_KEY, highest);
+    });
+  }
+
+  #committed(group: Group, durationMs: number): void {
+    this.#committing = false;
+    // Given up on by close() meanwhile: counted already.
+    if (this.#groups[0] !== group) return;
+    this.#failure = undefined;
+    this.#commits += 1;
+    this.#stored += group.entries.length;
+    this.#observe(durationMs);
+    this.#remove(group, "stored");
+    this.#commitNext();
+  }
+
+  async #commitFailed(error: unknown): Promise<void> {
+    this.#failedCommits += 1;
+    this.#failure = await commitErrorCode(error);
+    this.#committing = false;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#commitNext();
+    }, this.#retryMs);
+  }
+
+  #remove(group: Group, outcome: RecordOutcome): void {
+    this.#groups.shift();
+    this.#pendingEvents -= group.entries.length;
+    this.#pendingBytes -= group.bytes;
+    group.resolve(outcome);
+  }
+
+  #giveUp(): void {
+    for (const group of [...this.#groups]) {
+      this.#lost += group.entries.length;
+      this.#remove(group, "lost");
+    }
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if (this.#closed || this.#pendingBytes + bytes > this.#maxPendingBytes) return false;
+    const monotonicMs = performance.now();
+    if (monotonicMs >= this.#nextSizeCheckMs) {
+      this.#nextSizeCheckMs = monotonicMs + SIZE_CHECK_INTERVAL_MS;
+      this.#full = usedBytes(this.#environment) >= this.#maxBytes;
+    }
+    return !this.#full;
+  }
+
+  #observe(durationMs: number): void {
+    const bound = COMMIT_LATENCY_BOUNDS_MS.findIndex((limit) => durationMs <= limit);
+    const bucket = bound === -1 ? COMMIT_LATENCY_BOUNDS_MS.length : bound;
+    this.#latencyCounts[bucket] = (this.#latencyCounts[bucket] ?? 0) + 1;
+    this.#latencySumMs += durationMs;
+  }
+}
+
+interface PageCounts {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** Pages that hold something: the file itself never shrinks, but the pages of removed events are used again. */
+function usedBytes(environment: RootDatabase<Buffer, Buffer>): number {
+  const pages = environment.getStats() as PageCounts;
+  return (pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages) * pages.pageSize;
+}
+
+async function within(deadlineMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, deadlineMs);
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,124 @@
+/** One edge worker: snapshot, spool and server joined. `edge-process.ts` makes a process of it. */
+import { addressList } from "../domain/address-list.ts";
+import { createAddressLimit } from "./address-limit.ts";
+import { createCounters, type EdgeCounts } from "./counters.ts";
+import { createEdgeHandler } from "./handler.ts";
+import { type EdgeLimits, type ListenAddress, startEdgeServer } from "./server.ts";
+import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
+import { type KeptSpoolStats, SpoolKeeper } from "./spool-keeper.ts";
+import type { SlotRange } from "./spool-slot.ts";
+
+/** Constant messages, variables as fields; nothing about a single click. */
+export interface EdgeLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface EdgeOptions {
+  readonly listen: ListenAddress;
+  readonly snapshotPath: string;
+  readonly masterSecret: string;
+  readonly spoolDirectory: string;
+  /** Per worker. */
+  readonly maxSpoolBytes: number;
+  /** Default: the first {@link DEFAULT_SLOTS}. Machines that share an event store need ranges of their own. */
+  readonly slots?: SlotRange;
+  readonly commitDeadlineMs: number;
+  /** Addresses and CIDRs whose forwarding headers count. */
+  readonly trustedProxies: readonly string[];
+  /** Requests that one address may make in ten seconds; default: any number. */
+  readonly maxRequestsPerAddress?: number;
+  readonly limits?: Partial<EdgeLimits>;
+  readonly log: EdgeLog;
+}
+
+export interface EdgeStats {
+  /** `undefined` until there has been a snapshot: every reply is then a 503. */
+  readonly snapshotVersion: number | undefined;
+  readonly counts: EdgeCounts;
+  readonly spool: KeptSpoolStats;
+}
+
+export interface EdgeWorker {
+  readonly address: ListenAddress;
+  stats(): EdgeStats;
+  /** Takes no new connections, finishes what is under way and writes what is pending: 7 s at most. */
+  stop(): Promise<void>;
+  /** For the end of a process that can't go on: what is pending to disk, within the deadline. */
+  flush(deadlineMs: number): Promise<void>;
+}
+
+/** Enough for the workers of one machine, twice during a restart. */
+const DEFAULT_SLOTS: SlotRange = { first: 0, count: 64 };
+/** How long a client may go on using an open connection while the worker drains. */
+const DRAIN_IDLE_MS = 2000;
+const FLUSH_MS = 3000;
+
+/**
+ * Resolves once it listens, with the snapshot loaded if there is a good one. Rejects when it can't listen; a
+ * spool that can't be opened doesn't keep it from redirecting.
+ */
+export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker> {
+  const { log } = options;
+  const counters = createCounters();
+  const follower = await followSnapshot({
+    path: options.snapshotPath,
+    masterSecret: options.masterSecret,
+    onLoaded: ({ version, hosts }) => log.info({ version, hosts: hosts.size }, "snapshot loaded"),
+    onProblem: (problem) => log.error({ problem }, "snapshot not usable"),
+  });
+  const spool = new SpoolKeeper({
+    directory: options.spoolDirectory,
+    slots: options.slots ?? DEFAULT_SLOTS,
+    maxBytes: options.maxSpoolBytes,
+    onUnavailable: (error) => log.error({ err: error }, "spool not available, clicks are not recorded"),
+  });
+  const state = { isStopping: false };
+  const handler = createEdgeHandler({
+    snapshot: follower.current,
+    record: (event) => spool.record(event),
+    counters,
+    now: Date.now,
+    commitDeadlineMs: options.commitDeadlineMs,
+    ...(options.trustedProxies.length > 0 ? { trustedProxies: addressList(options.trustedProxies) } : {}),
+    ...(options.maxRequestsPerAddress === undefined
+      ? {}
+      : { isWithinLimit: createAddressLimit(options.maxRequestsPerAddress) }),
+    isStopping: () => state.isStopping,
+  });
+  try {
+    const server = await startEdgeServer({ ...options, handler, counters });
+    return workerOf({ server, follower, spool, counters, state });
+  } catch (error) {
+    follower.stop();
+    await spool.close(0);
+    throw error;
+  }
+}
+
+interface WorkerParts {
+  readonly server: Awaited<ReturnType<typeof startEdgeServer>>;
+  readonly follower: SnapshotFollower;
+  readonly spool: SpoolKeeper;
+  readonly counters: EdgeCounts;
+  readonly state: { isStopping: boolean };
+}
+
+function workerOf({ server, follower, spool, counters, state }: WorkerParts): EdgeWorker {
+  return {
+    address: server.address,
+    stats: () => ({
+      snapshotVersion: follower.current()?.version,
+      counts: counters,
+      spool: spool.stats(),
+    }),
+    stop: async () => {
+      state.isStopping = true;
+      await server.stop(DRAIN_IDLE_MS);
+      follower.stop();
+      await spool.close(FLUSH_MS);
+    },
+    flush: (deadlineMs) => spool.close(deadlineMs),
+  };
+}

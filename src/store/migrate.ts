@@ -1,0 +1,80 @@
+/**
+ * Brings a schema up to date, all of it or none: the Migrator runs whatever is missing in one transaction, on
+ * SQLite under BEGIN IMMEDIATE and on PostgreSQL under an advisory lock, so that two processes may start at once.
+ */
+import { type Kysely, sql } from "kysely";
+import { type Migration, Migrator } from "kysely/migration";
+
+/** Migrations by name. Names sort in the order the migrations run, and neither ever changes once released. */
+export type Migrations = Readonly<Record<string, Migration>>;
+
+/** The column types of a migration, as each database calls them. */
+export interface ColumnTypes {
+  /** Text that compares and sorts by its bytes, whatever the database's locale. */
+  readonly text: ReturnType<typeof sql>;
+  readonly boolean: ReturnType<typeof sql>;
+  /** 64 bits. */
+  readonly integer: ReturnType<typeof sql>;
+  /** What stands behind the closing parenthesis of `create table`. */
+  readonly tableOptions: ReturnType<typeof sql>;
+}
+
+/** STRICT: like PostgreSQL, SQLite then refuses a value of another type. */
+export const SQLITE_TYPES: ColumnTypes = {
+  text: sql`text`,
+  boolean: sql`integer`,
+  integer: sql`integer`,
+  tableOptions: sql`strict`,
+};
+
+export const POSTGRES_TYPES: ColumnTypes = {
+  text: sql`text collate "C"`,
+  boolean: sql`boolean`,
+  integer: sql`bigint`,
+  tableOptions: sql``,
+};
+
+/** `table` keeps the names of the migrations that have run. Throws, and changes nothing, when one fails or the schema is a newer version's. */
+export async function migrate<Tables>(
+  db: Kysely<Tables>,
+  migrations: Migrations,
+  table: string,
+): Promise<void> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: async () => ({ ...migrations }) },
+    migrationTableName: table,
+    migrationLockTableName: `${table}_lock`,
+  });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const unknown = await unknownMigrations(db, migrations, table);
+  if (unknown.length > 0) {
+    throw new Error(
+      `The database was set up by a newer version of Waypost (it has ${unknown.join(", ")}). Start that version or a newer one; this one would damage it.`,
+    );
+  }
+  const failed = results?.find(({ status }) => status === "Error")?.migrationName;
+  throw new Error(
+    `The database could not be brought up to date${failed === undefined ? "" : ` (${failed})`}; it is as it was.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+async function unknownMigrations<Tables>(
+  db: Kysely<Tables>,
+  migrations: Migrations,
+  table: string,
+): Promise<readonly string[]> {
+  try {
+    const { rows } = await sql<{ name: string }>`select name from ${sql.table(table)} order by name`.execute(
+      db,
+    );
+    return rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name));
+  } catch {
+    // No table to ask: then the first failure is the one to report.
+    return [];
+  }
+}

@@ -1,0 +1,139 @@
+/** The state's tables, and how they are changed: one writer at a time, on both databases. */
+import { type ColumnType, type Kysely, sql, type Transaction } from "kysely";
+
+import type { Hostname } from "../domain/hostname.ts";
+import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
+import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
+import type { CheckTrigger } from "../verification/verification-state.ts";
+import { Turns } from "./turns.ts";
+
+/** SQLite gives 0 and 1 where PostgreSQL gives false and true: readers take `Boolean(…)` of it. */
+type SqlBoolean = ColumnType<boolean | number, boolean, boolean>;
+
+interface InstallationTable {
+  id: number;
+  created_at_ms: number;
+  sealed_key_ring: string;
+}
+
+interface StateVersionTable {
+  version: number;
+}
+
+interface SubaccountsTable {
+  id: SubaccountId;
+  name: string;
+  status: SubaccountStatus;
+  created_at_ms: number;
+}
+
+interface ApiKeysTable {
+  id: string;
+  hash: string;
+  label: string;
+  short_key: string;
+  /** A JSON array of strings, as `valid_ips`. */
+  grants: string;
+  valid_ips: string;
+  subaccount_id: SubaccountId | null;
+  created_at_ms: number;
+}
+
+export interface TrackingDomainsTable {
+  domain: Hostname;
+  subaccount_id: SubaccountId | null;
+  /** A JSON array of numbers. */
+  former_owners: string;
+  secure: SqlBoolean;
+  is_default: SqlBoolean;
+  cname_status: CnameStatus;
+  compliance_status: ComplianceStatus;
+  https_works: SqlBoolean;
+  blocked_by_operator: SqlBoolean;
+  consecutive_failures: number;
+  first_failure_at_ms: number | null;
+  waiting_since_ms: number;
+  last_checked_at_ms: number | null;
+  next_check_at_ms: number | null;
+  created_at_ms: number;
+  deleted_at_ms: number | null;
+}
+
+interface DomainChecksTable {
+  domain: Hostname;
+  sequence: number;
+  checked_at_ms: number;
+  trigger: CheckTrigger;
+  scheme: Scheme;
+  cname_status: CnameStatus;
+  compliance_status: ComplianceStatus;
+  failure: string | null;
+  evidence: string;
+}
+
+interface SendingDomainsTable {
+  domain: Hostname;
+  subaccount_id: SubaccountId;
+  tracking_domain: Hostname | null;
+}
+
+export interface StateTables {
+  installation: InstallationTable;
+  state_version: StateVersionTable;
+  subaccounts: SubaccountsTable;
+  api_keys: ApiKeysTable;
+  tracking_domains: TrackingDomainsTable;
+  domain_checks: DomainChecksTable;
+  sending_domains: SendingDomainsTable;
+}
+
+export type StateTransaction = Transaction<StateTables>;
+
+export interface StateDatabase {
+  /** For reads, and for writes of a single statement. */
+  readonly db: Kysely<StateTables>;
+  /**
+   * Runs `work` in a transaction while no other `write`, of this or any other process, runs: what it reads stays
+   * true until it has committed. `work` uses its transaction alone; waiting for `db` in it would wait for itself.
+   */
+  write<T>(work: (transaction: StateTransaction) => Promise<T>): Promise<T>;
+}
+
+/** Any number that no other software uses on the same database. */
+const WRITE_LOCK = 4_702_839_115;
+
+/** `db` begins its transactions with BEGIN IMMEDIATE, and has but one connection: all that SQLite needs. */
+export function sqliteState(db: Kysely<StateTables>): StateDatabase {
+  return { db, write: (work) => db.transaction().execute(work) };
+}
+
+/**
+ * PostgreSQL would let two writers read the same row before either changes it. State is written rarely and in
+ * milliseconds, so they queue instead: simpler than row locks or retries, and the same as on SQLite. Writers of this
+ * process queue before they take a connection, so that readers always find one.
+ */
+export function postgresState(db: Kysely<StateTables>): StateDatabase {
+  const turns = new Turns();
+  return {
+    db,
+    write: async (work) => {
+      const endTurn = await turns.take();
+      try {
+        return await db.transaction().execute(async (transaction) => {
+          await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)})`.execute(transaction);
+          return work(transaction);
+        });
+      } finally {
+        endTurn();
+      }
+    },
+  };
+}
+
+/** Tells the edges, in the transaction of the change, that there is something new for them. */
+export async function bumpStateVersion(transaction: StateTransaction): Promise<void> {
+  await transaction
+    .updateTable("state_version")
+    .set(({ eb }) => ({ version: eb("version", "+", 1) }))
+    .execute();
+}

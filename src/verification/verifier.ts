@@ -1,0 +1,189 @@
+/** One check of one domain: compliance, evidence, verdict, the record of it. Asked for by the API or due by the schedule. */
+import { type Hostname, isLocalhost } from "../domain/hostname.ts";
+import { type EdgePorts, edgePort, type Scheme, schemeOf } from "../domain/tracking-domain.ts";
+import { mayReach } from "./address-policy.ts";
+import { logChange, type VerificationChange, type VerificationLog } from "./change-log.ts";
+import { gatherDnsEvidence, isSameName, LOOPBACK_ADDRESSES } from "./dns-evidence.ts";
+import type { DnsEvidence, Evidence, ProbeEvidence } from "./evidence.ts";
+import { explain, summarize } from "./findings.ts";
+import { createLimiter } from "./limiter.ts";
+import { endpointOf, probe } from "./probe.ts";
+import { nextState } from "./schedule.ts";
+import { judge, looksProxied } from "./verdict.ts";
+import type {
+  CheckTrigger,
+  DomainCheck,
+  DomainToCheck,
+  VerificationState,
+  VerificationStore,
+} from "./verification-state.ts";
+
+/** What verifications need of the installation. All but the functions are settings. */
+export interface VerifierDeps {
+  readonly store: Pick<VerificationStore, "findForCheck" | "recordCheck">;
+  readonly isRestricted: (domain: Hostname) => boolean;
+  /** Whether the edge would refuse the links of `domain`'s tenant on `host`, because that is or was another tenant's. */
+  readonly isForeignHost: (host: string, domain: Hostname) => Promise<boolean>;
+  readonly probeKey: Buffer;
+  readonly cnameTarget: string;
+  readonly ports: EdgePorts;
+  /** `ip` or `ip:port`; `undefined` for the system's. */
+  readonly dnsServers: readonly string[] | undefined;
+  readonly allowPrivate: boolean;
+  readonly log: VerificationLog;
+  readonly now: () => number;
+  readonly random: () => number;
+  /** Called after a check of either kind changed `cnameStatus` or `complianceStatus`; must not throw. */
+  readonly onChange: (change: VerificationChange) => void;
+  /** A certificate authority (PEM) to trust besides the usual ones. */
+  readonly extraCa?: string | undefined;
+  /** For one check, DNS and probe together; 5 seconds unless given. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a check came to. `failure` is the specification's text for error 1404. */
+export type Verification =
+  | { readonly kind: "verified"; readonly state: VerificationState }
+  | { readonly kind: "failed"; readonly state: VerificationState; readonly failure: string }
+  | { readonly kind: "blocked"; readonly state: VerificationState }
+  | { readonly kind: "not_found" };
+
+export interface Verifier {
+  /**
+   * Calls for the same domain while a check is under way share that check. Throws `unavailable` when too many
+   * checks wait; nothing a customer's server does makes it throw.
+   */
+  verify(domain: Hostname, trigger: CheckTrigger): Promise<Verification>;
+}
+
+const DEFAULT_TIMEOUT_MS = 5000;
+// DNS may have half of the time, so that a slow name server leaves some for the probe.
+const DNS_SHARE = 0.5;
+
+// Most of a check is waiting. 64 of them at their slowest are 13 checks a second.
+const LIMITS = { maxRunning: 64, maxWaiting: 1000 } as const;
+
+/** Nothing runs until `verify` is called, and nothing has to be closed. */
+export function createVerifier(deps: VerifierDeps): Verifier {
+  const limit = createLimiter(LIMITS);
+  const underWay = new Map<string, Promise<Verification>>();
+
+  return {
+    async verify(domain, trigger) {
+      const found = await deps.store.findForCheck(domain);
+      if (found === undefined) return { kind: "not_found" };
+      // An asked-for failure counts at once and a background one does not, so they never share a check.
+      const key = `${trigger} ${schemeOf(found)} ${domain}`;
+      const shared = underWay.get(key);
+      if (shared !== undefined) return shared;
+      const started = limit(() => check(found, trigger, deps)).finally(() => underWay.delete(key));
+      underWay.set(key, started);
+      return started;
+    },
+  };
+}
+
+interface Found {
+  readonly result: DomainCheck["result"];
+  readonly evidence: Evidence;
+  readonly failureText: string | undefined;
+}
+
+async function check(found: DomainToCheck, trigger: CheckTrigger, deps: VerifierDeps): Promise<Verification> {
+  const { domain } = found;
+  const isBlocked = found.state.blockedByOperator || deps.isRestricted(domain);
+  const { result, evidence, failureText } = isBlocked ? lookAway(found, deps) : await look(found, deps);
+  const checkedAtMs = deps.now();
+  const failure =
+    failureText === undefined
+      ? undefined
+      : (summarize(explain(domain, evidence, deps.cnameTarget)) ?? failureText);
+  const domainCheck: DomainCheck = {
+    checkedAtMs,
+    trigger,
+    scheme: schemeOf(found),
+    result,
+    failure,
+    evidence,
+  };
+
+  let from = found.state;
+  const to = await deps.store.recordCheck(domain, domainCheck, (current) => {
+    from = current;
+    return nextState(current, { check: domainCheck, nowMs: checkedAtMs, random: deps.random() });
+  });
+  if (to === undefined) return { kind: "not_found" };
+  const change = { domain, trigger, from, to, failure };
+  logChange(change, deps.log);
+  const isChanged = from.cnameStatus !== to.cnameStatus || from.complianceStatus !== to.complianceStatus;
+  if (isChanged) deps.onChange(change);
+  if (to.complianceStatus === "blocked") return { kind: "blocked", state: to };
+  return failureText === undefined
+    ? { kind: "verified", state: to }
+    : { kind: "failed", state: to, failure: failureText };
+}
+
+/** A blocked domain is not connected to: its owner may be anybody. */
+function lookAway(found: DomainToCheck, deps: VerifierDeps): Found {
+  const outcome = { kind: "not_tried", reason: "the domain is blocked" } as const;
+  const notProbed: ProbeEvidence = {
+    endpoint: endpointOf(addressee(found, deps)),
+    address: undefined,
+    outcome,
+    tookMs: 0,
+  };
+  return {
+    result: { cnameStatus: found.state.cnameStatus, complianceStatus: "blocked" },
+    evidence: { dns: undefined, probe: notProbed, looksProxied: false },
+    failureText: "The domain is blocked.",
+  };
+}
+
+async function look(found: DomainToCheck, deps: VerifierDeps): Promise<Found> {
+  const { domain } = found;
+  const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const startedAt = performance.now();
+  const dns = isLocalhost(domain)
+    ? undefined
+    : await gatherDnsEvidence(domain, {
+        cnameTarget: deps.cnameTarget,
+        servers: deps.dnsServers,
+        budgetMs: timeoutMs * DNS_SHARE,
+      });
+  const probed = await probeThrough(found, dns, {
+    deps,
+    timeoutMs: timeoutMs - (performance.now() - startedAt),
+  });
+  const { cnameStatus, failureText } = judge(domain, dns, probed);
+  return {
+    result: { cnameStatus, complianceStatus: "valid" },
+    evidence: { dns, probe: probed, looksProxied: looksProxied(domain, dns, probed) },
+    failureText,
+  };
+}
+
+async function probeThrough(
+  found: DomainToCheck,
+  dns: DnsEvidence | undefined,
+  { deps, timeoutMs }: { deps: VerifierDeps; timeoutMs: number },
+): Promise<ProbeEvidence> {
+  const target = { ...addressee(found, deps), addresses: dns?.addresses ?? LOOPBACK_ADDRESSES };
+  const probed = await probe(target, {
+    probeKey: deps.probeKey,
+    extraCa: deps.extraCa,
+    timeoutMs,
+    mayReach: (host, address) => mayReach(host, address, deps.allowPrivate),
+  });
+  const { outcome } = probed;
+  if (outcome.kind !== "answered" || isSameName(outcome.hostSeen, found.domain)) return probed;
+  const isForeign = await deps.isForeignHost(outcome.hostSeen, found.domain);
+  return isForeign ? { ...probed, outcome: { kind: "foreign_host", hostSeen: outcome.hostSeen } } : probed;
+}
+
+function addressee(
+  found: DomainToCheck,
+  deps: VerifierDeps,
+): { domain: Hostname; scheme: Scheme; port: number } {
+  const scheme = schemeOf(found);
+  return { domain: found.domain, scheme, port: edgePort(found.domain, scheme, deps.ports) };
+}

@@ -1,0 +1,50 @@
+/**
+ * The open pixels, in SparkPost's own markup. A pixel goes right behind `<body …>` (initial open) or right before
+ * the last `</body>` (open). AMP for Email allows no tracking element but `amp-img`
+ * (https://amp.dev/documentation/guides-and-tutorials/email/learn/email-spec/amp-email-components).
+ */
+import type { Settings } from "./options.ts";
+import type { Part } from "./report.ts";
+import type { PixelInsert } from "./splice.ts";
+
+export interface Pixels {
+  readonly top?: PixelInsert;
+  readonly bottom?: PixelInsert;
+}
+
+const HIDDEN =
+  "color:transparent;visibility:hidden;opacity:0;font-size:0px;border:0;max-height:1px;width:1px;margin:0px;" +
+  "padding:0px;border-width:0px!important;display:none!important;line-height:0px!important;";
+
+const AMP_IMG = '<amp-img width="1" height="1" layout="fixed" alt="" src="';
+
+/** The pixels a part gets. `lineBreak` is the document's own. Text gets none, and AMP none without https. */
+export function pixelsFor(part: Part, lineBreak: string, settings: Settings): Pixels {
+  if (part === "text") return {};
+  if (part === "amp_html" && !settings.origin.startsWith("https:")) return {};
+  const make = part === "amp_html" ? ampPixels : htmlPixels;
+  const { top, bottom } = make(lineBreak);
+  return { ...(settings.initialOpen ? { top } : {}), ...(settings.openTracking ? { bottom } : {}) };
+}
+
+function htmlPixels(lineBreak: string): Required<Pixels> {
+  return {
+    top: {
+      kind: "pixel",
+      type: "initial_open",
+      before: `<div style="${HIDDEN}"><img border="0" width="1" height="1" src="`,
+      after: `" alt=""/></div>${lineBreak}`,
+    },
+    bottom: {
+      kind: "pixel",
+      type: "open",
+      before: '<img border="0" width="1" height="1" alt="" src="',
+      after: `">${lineBreak}`,
+    },
+  };
+}
+
+function ampPixels(lineBreak: string): Required<Pixels> {
+  const markup = { kind: "pixel", before: AMP_IMG, after: `"></amp-img>${lineBreak}` } as const;
+  return { top: { ...markup, type: "amp_initial_open" }, bottom: { ...markup, type: "amp_open" } };
+}

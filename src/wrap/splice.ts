@@ -1,0 +1,102 @@
+/**
+ * Edits: the only way content is changed. A scanner lists them by offset, in order and without overlap; what
+ * lies between two edits is never looked at again, so it goes out as it came.
+ */
+import { type ClickType, type LinkToken, type OpenType, sealLink } from "../token/link-token.ts";
+import type { Recipient, Settings } from "./options.ts";
+
+export interface Edit {
+  /** Offsets into the scanned text; `end` is exclusive. */
+  readonly start: number;
+  readonly end: number;
+  readonly insert: Insert;
+}
+
+/** What replaces the range: a wrapped URL, a pixel (the range is empty), or nothing (a marker that is removed). */
+export type Insert = LinkInsert | PixelInsert | typeof REMOVED;
+
+export interface LinkInsert {
+  readonly kind: "link";
+  readonly type: ClickType;
+  readonly target: string;
+  readonly linkName?: string;
+  /** `""`, or path segments with a slash at the end. */
+  readonly sublink: string;
+}
+
+export interface PixelInsert {
+  readonly kind: "pixel";
+  readonly type: OpenType;
+  /** The markup around the pixel's URL. */
+  readonly before: string;
+  readonly after: string;
+}
+
+export const REMOVED = { kind: "removed" } as const;
+
+/** The inserted text for one recipient; `undefined` leaves the range as it came. ASCII only. */
+export type Inserter = (insert: Insert) => string | undefined;
+
+/** Seals what one recipient gets: their `tracking` decides which edits happen. */
+export function createInserter(recipient: Recipient, settings: Settings): Inserter {
+  const tracking = recipient.tracking ?? "full";
+  const clicks = tracking === "full" || tracking === "clicks";
+  const opens = tracking === "full" || tracking === "opens";
+  const { messageId, rcptTo, subaccountId, sentAtSeconds, expiresAtSeconds } = recipient;
+  const facts = {
+    messageId,
+    rcptTo,
+    subaccountId,
+    sentAtSeconds,
+    ...(expiresAtSeconds === undefined ? {} : { expiresAtSeconds }),
+  };
+  const base = `${settings.origin}/e/`;
+  const url = (sublink: string, token: LinkToken) => base + sublink + sealLink(token, settings.ring);
+
+  return (insert) => {
+    switch (insert.kind) {
+      case "removed":
+        return "";
+      case "link": {
+        if (!clicks) return undefined;
+        const { type, target, linkName, sublink } = insert;
+        return url(
+          sublink,
+          linkName === undefined ? { type, target, ...facts } : { type, target, linkName, ...facts },
+        );
+      }
+      case "pixel":
+        return opens ? insert.before + url("", { type: insert.type, ...facts }) + insert.after : undefined;
+    }
+  };
+}
+
+/** Text cut at its edits once, to be filled in once per recipient without parsing it again. */
+export class Template {
+  readonly #edits: readonly Edit[];
+  readonly #source: string;
+  /** What stands before each edit, and behind the last. */
+  readonly #statics: readonly string[];
+
+  constructor(source: string, edits: readonly Edit[]) {
+    this.#source = source;
+    this.#edits = edits;
+    let at = 0;
+    const statics = edits.map(({ start, end }) => {
+      const piece = source.slice(at, start);
+      at = end;
+      return piece;
+    });
+    this.#statics = [...statics, source.slice(at)];
+  }
+
+  render(insert: Inserter): string {
+    let out = this.#statics[0] ?? "";
+    for (let i = 0; i < this.#edits.length; i++) {
+      const edit = this.#edits[i] as Edit;
+      out += insert(edit.insert) ?? this.#source.slice(edit.start, edit.end);
+      out += this.#statics[i + 1];
+    }
+    return out;
+  }
+}

@@ -1,0 +1,115 @@
+/** HTTP as a test wants it: raw bytes over a socket, and requests whose failures can be counted. */
+import { once } from "node:events";
+import { Agent, type IncomingHttpHeaders, request } from "node:http";
+import { connect, type Socket } from "node:net";
+
+/** Sends the bytes and gives all that comes back until the server ends the connection, or nothing more came for `quietMs`. */
+export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 1000): Promise<string> {
+  const socket = await openSocket(port);
+  socket.write(bytes);
+  return readAll(socket, quietMs);
+}
+
+export async function openSocket(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  // A server may end a connection however it likes; what it answered before counts.
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  return socket;
+}
+
+export async function readAll(socket: Socket, quietMs: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => resolve());
+  socket.setTimeout(quietMs, () => socket.destroy());
+  await promise;
+  return Buffer.concat(chunks).toString("latin1");
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export interface Ask {
+  readonly port: number;
+  readonly path: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly agent?: Agent;
+}
+
+/** Rejects when the connection fails. */
+export async function ask({ port, path, method = "GET", headers = {}, agent }: Ask): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const sent = request(
+    {
+      host: "127.0.0.1",
+      port,
+      path,
+      method,
+      headers: { host: "click.acme.com", ...headers },
+      // Without one of its own a request has a connection of its own.
+      agent: agent ?? false,
+    },
+    (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.once("error", reject);
+      response.once("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+      );
+    },
+  );
+  sent.once("error", reject);
+  sent.end();
+  return promise;
+}
+
+export interface Load {
+  /** What was answered with a redirect, by the key that `nextPath` gave. */
+  readonly answered: readonly string[];
+  /** Requests without an answer. */
+  readonly failures: readonly Error[];
+  /** Ends after the requests under way. */
+  stop(): Promise<void>;
+}
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly connections: number;
+  readonly next: () => { readonly key: string; readonly path: string };
+}
+
+/** Keeps so many requests under way at a time, over connections that are used again. */
+export function startLoad({ port, connections, next }: LoadOptions): Load {
+  const answered: string[] = [];
+  const failures: Error[] = [];
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  let isStopping = false;
+  const client = async (): Promise<void> => {
+    while (!isStopping) {
+      const { key, path } = next();
+      try {
+        const { status } = await ask({ port, path, agent });
+        if (status === 302) answered.push(key);
+        else failures.push(new Error(`answered with ${status}`));
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+  };
+  const clients = Array.from({ length: connections }, client);
+  return {
+    answered,
+    failures,
+    stop: async () => {
+      isStopping = true;
+      await Promise.all(clients);
+      agent.destroy();
+    },
+  };
+}

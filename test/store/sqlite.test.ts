@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+
+import { Kysely } from "kysely";
+
+import { SQLITE_TYPES } from "../../src/store/migrate.ts";
+import { openSqlite } from "../../src/store/sqlite/connection.ts";
+import { sqliteDialect } from "../../src/store/sqlite/kysely-dialect.ts";
+import { eventsConformance } from "./events-conformance.ts";
+import { type Ground, NOW_MS, reopen, startProgram } from "./ground.ts";
+import { migrationConformance } from "./migration-conformance.ts";
+import { stateConformance } from "./state-conformance.ts";
+import { verificationConformance } from "./verification-conformance.ts";
+
+const sqlite: Ground = {
+  async createLocation(t) {
+    const dir = mkdtempSync(join(tmpdir(), "waypost-store-"));
+    t.after(() => rmSync(dir, { recursive: true }));
+    return { kind: "sqlite", dir };
+  },
+  async connect(t, location) {
+    assert.equal(location.kind, "sqlite");
+    const connection = await openSqlite(join(location.dir, "state.db"));
+    t.after(() => connection.close());
+    return { db: new Kysely({ dialect: sqliteDialect(connection) }), types: SQLITE_TYPES };
+  },
+};
+
+stateConformance("SQLite", sqlite);
+verificationConformance("SQLite", sqlite);
+eventsConformance("SQLite", sqlite);
+migrationConformance("SQLite", sqlite);
+
+test("after kill -9 of a writing process, every write it acknowledged is in SQLite", async (t) => {
+  const location = await sqlite.createLocation(t);
+  let acknowledged = -1;
+  const program = startProgram(t, "write-program.ts", location);
+  for await (const line of createInterface({ input: program.stdout! })) {
+    acknowledged = Number(line);
+    if (acknowledged === 100) program.kill("SIGKILL");
+  }
+  if (program.signalCode === null) await once(program, "exit");
+  assert.equal(program.signalCode, "SIGKILL");
+
+  const store = await reopen(t, location);
+  const domains = new Set(
+    (await store.trackingDomains.list({ subaccounts: "all" })).map(({ domain }) => domain as string),
+  );
+  const events = await store.events.search({
+    subaccounts: "all",
+    fromMs: 0,
+    toMs: NOW_MS * 2,
+    limit: 100_000,
+  });
+  const eventIds = new Set(events.map(({ eventId }) => Number(eventId)));
+  for (let n = 0; n <= acknowledged; n++) {
+    assert.ok(domains.has(`d${n}.example.com`), `domain ${n} of ${acknowledged}`);
+    assert.ok(eventIds.has(n), `event ${n} of ${acknowledged}`);
+  }
+});
