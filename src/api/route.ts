@@ -21,7 +21,7 @@ export interface Call<Body = unknown> {
 
 export interface Reply {
   readonly status: number;
-  /** Sent as JSON; absent for 204. */
+  /** Sent as JSON; a stream is JSON already; absent for 204. */
   readonly body?: unknown;
 }
 

@@ -1,5 +1,6 @@
 /** The API's HTTP server: authentication before anything is read, one error mapper, one registration point for routes. */
 import type { AddressInfo, Socket } from "node:net";
+import { Readable } from "node:stream";
 
 import swagger from "@fastify/swagger";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
@@ -110,6 +111,7 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
       const { params, query } = textFields(request);
       const answer = await route.handle({ params, query, headers: request.headers, body, principal, tenant });
       reply.code(answer.status);
+      if (answer.body instanceof Readable) reply.header("content-type", "application/json");
       return answer.body;
     },
   });

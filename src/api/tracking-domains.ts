@@ -1,6 +1,7 @@
 /** `/api/v1/tracking-domains`: the specification's five routes, and the evidence behind a domain's status. */
 import { Type } from "typebox";
 
+import { restrictedDomainText } from "../compliance/restricted-names.ts";
 import { AppError } from "../domain/errors.ts";
 import { canonicalHostname, type Hostname, parseHostname } from "../domain/hostname.ts";
 import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
@@ -206,8 +207,7 @@ async function create(
 ): Promise<Reply> {
   const domain = parseHostname(body.domain);
   if (deps.isRestricted(domain)) {
-    const description = `Please contact us at ${deps.supportEmail} to get this domain authorized for your account.`;
-    throw new AppError("restricted_domain", description);
+    throw new AppError("restricted_domain", restrictedDomainText(deps.supportEmail));
   }
   if (body.default === true) {
     // A new domain is never verified, so this cannot succeed; which of two errors it is depends on the name.

@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { Server as NetServer } from "node:net";
 import { platform } from "node:os";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
 
@@ -53,6 +54,7 @@ export interface EdgeServer {
 }
 
 const BACKLOG = 4096;
+const ACCEPT_WAITING_MS = 1000;
 const CLIENT_ERRORS: Readonly<Record<string, ClientErrorKind>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
   ERR_HTTP_REQUEST_TIMEOUT: "timeout",
@@ -106,6 +108,7 @@ async function listen(server: Server, { host, port }: ListenAddress): Promise<vo
 }
 
 async function stop(server: Server, idleMs: number): Promise<void> {
+  await acceptWaitingConnections(server);
   const { promise, resolve } = Promise.withResolvers<void>();
   // http.Server's close() would end idle connections at once, under the request that a client is just sending
   // on one. net.Server's only stops listening, and calls back when the last connection has ended.
@@ -117,6 +120,25 @@ async function stop(server: Server, idleMs: number): Promise<void> {
   clearTimeout(rest);
   // Ends http.Server's own timers, which net.Server's close() leaves running.
   server.close();
+}
+
+/**
+ * A connection that waits to be accepted when its listener closes is reset (unless Linux's tcp_migrate_req is on), and
+ * libuv accepts one per turn of the event loop. So the listener closes in a turn that found none waiting.
+ */
+async function acceptWaitingConnections(server: Server): Promise<void> {
+  const giveUpMs = performance.now() + ACCEPT_WAITING_MS;
+  let accepted = true;
+  const onConnection = (): void => {
+    accepted = true;
+  };
+  server.on("connection", onConnection);
+  while (accepted && performance.now() < giveUpMs) {
+    accepted = false;
+    await nextTurn();
+    await nextTurn();
+  }
+  server.off("connection", onConnection);
 }
 
 function refuseClient(error: NodeJS.ErrnoException, socket: Socket, counters: EdgeCounters): void {

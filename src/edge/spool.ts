@@ -46,8 +46,8 @@ export const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as
 
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 const RETRY_MS = 250;
-/** Larger groups gain nothing more and make the write lock that ingest needs too long. */
-const MAX_EVENTS_PER_COMMIT = 1000;
+/** Larger groups gain nothing more, hold the write lock that ingest needs for longer, and fit less well on a disk that is nearly full. */
+const MAX_BYTES_PER_COMMIT = 256 * 1024;
 const SIZE_CHECK_INTERVAL_MS = 100;
 
 interface Group {
@@ -135,7 +135,7 @@ export class Spool {
   #openGroup(): Group {
     const last = this.#groups.at(-1);
     const isCommitting = this.#committing && this.#groups.length === 1;
-    if (last !== undefined && !isCommitting && last.entries.length < MAX_EVENTS_PER_COMMIT) return last;
+    if (last !== undefined && !isCommitting && last.bytes < MAX_BYTES_PER_COMMIT) return last;
     const { promise, resolve } = Promise.withResolvers<RecordOutcome>();
     const group: Group = { entries: [], bytes: 0, outcome: promise, resolve };
     this.#groups.push(group);

@@ -3,7 +3,12 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
-import { CNAME_STATUSES, type CnameStatus, type ComplianceStatus } from "../domain/tracking-domain.ts";
+import {
+  CNAME_STATUSES,
+  type CnameStatus,
+  type ComplianceStatus,
+  type Scheme,
+} from "../domain/tracking-domain.ts";
 import { LONGEST_DELAY_MS, nextState } from "./schedule.ts";
 import type { CheckTrigger, VerificationState } from "./verification-state.ts";
 
@@ -149,6 +154,18 @@ describe("a verified domain", () => {
       0,
     );
   });
+});
+
+test("https works exactly when the last passing check was made by it", () => {
+  const check = (scheme: Scheme, cnameStatus: CnameStatus, trigger: CheckTrigger = "asked") => {
+    const result = { cnameStatus, complianceStatus: "valid" } as const;
+    return { check: { trigger, scheme, result }, nowMs: T0, random: 0 };
+  };
+  const secure = nextState(VERIFIED, check("https", "valid"));
+  assert.equal(secure.httpsWorks, true);
+  assert.equal(nextState(secure, check("http", "valid")).httpsWorks, false);
+  assert.equal(nextState(secure, check("https", "invalid")).httpsWorks, false);
+  assert.equal(nextState(secure, check("https", "invalid", "background")).httpsWorks, true);
 });
 
 test("checks that fell together spread out: a delay grows by up to a tenth", () => {

@@ -29,7 +29,7 @@ export function viewText(bytes: Buffer, charset: string | undefined): TextView |
       : (decoded: string) =>
           SINGLE_BYTE.test(encoding) || !NON_ASCII.test(decoded) ? decoded.length : undefined;
   return {
-    text: bytes.latin1Slice(),
+    text: bytes.toString("latin1"),
     width: 1,
     decode: (slice) => decodeLatin1(slice, encoding),
     unitsOf,
@@ -80,7 +80,7 @@ function viewUtf16(bytes: Buffer, declared: "utf-16le" | "utf-16be"): TextView {
   const even = bytes.subarray(0, bytes.length & ~1);
   const littleEndian = bigEndian ? Buffer.from(even).swap16() : even;
   return {
-    text: littleEndian.utf16leSlice(),
+    text: littleEndian.toString("utf16le"),
     width: 2,
     decode: (slice) => slice,
     unitsOf: (decoded) => decoded.length,
@@ -111,7 +111,7 @@ function viewIso2022(bytes: Buffer): TextView {
     }
   }
   return {
-    text: masked.latin1Slice(),
+    text: masked.toString("latin1"),
     width: 1,
     decode: (slice) => (slice.includes("\x1b") || NON_ASCII.test(slice) ? decodeIso2022(slice) : slice),
     unitsOf: (decoded) => (NON_ASCII.test(decoded) ? undefined : decoded.length),

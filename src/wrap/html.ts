@@ -9,9 +9,10 @@
 import { decodeHTMLAttribute } from "entities/decode";
 import { QuoteType, Tokenizer, type TokenizerCallbacks } from "htmlparser2";
 
+import type { KeyRing } from "../token/key-ring.ts";
 import { createLinkJudge, type LinkCandidate, type LinkJudge } from "./link-judge.ts";
 import type { Settings } from "./options.ts";
-import { type Pixels, pixelsFor } from "./pixel.ts";
+import { hasPixelBefore, hasPixelBehind, type Pixels, pixelsFor } from "./pixel.ts";
 import type { LinkReport, Part } from "./report.ts";
 import { type Edit, type PixelInsert, REMOVED } from "./splice.ts";
 
@@ -33,18 +34,22 @@ export function scanHtml(source: string, { part, decode }: HtmlSource, settings:
   const scanner = new HtmlScanner(source, createLinkJudge(part, settings), settings, decode);
   scanner.run();
   const pixels = pixelsFor(part, lineBreak, settings);
-  return { edits: placePixels(scanner, pixels, source), links: scanner.links };
+  return { edits: placePixels(scanner, pixels, source, settings.ring), links: scanner.links };
 }
 
-function placePixels(scanner: HtmlScanner, pixels: Pixels, source: string): readonly Edit[] {
-  const { bodyStart, bodyEnd } = scanner;
-  const edits = scanner.edits;
-  if (pixels.bottom !== undefined) edits.push(insertAt(bodyEnd, pixels.bottom));
-  if (pixels.top !== undefined && bodyStart !== undefined) {
+function placePixels(
+  scanner: HtmlScanner,
+  { top, bottom }: Pixels,
+  source: string,
+  ring: KeyRing,
+): readonly Edit[] {
+  const { bodyStart, bodyEnd, edits } = scanner;
+  if (bottom !== undefined && !hasPixelBefore(source, bodyEnd, bottom, ring))
+    edits.push(insertAt(bodyEnd, bottom));
+  if (top !== undefined && bodyStart !== undefined && !hasPixelBehind(source, bodyStart, top, ring)) {
     // A line that begins with two dashes could be taken for a MIME boundary: no line break before it.
     const keepsLine = source.startsWith("--", bodyStart);
-    const top = keepsLine ? { ...pixels.top, after: pixels.top.after.trimEnd() } : pixels.top;
-    edits.unshift(insertAt(bodyStart, top));
+    edits.unshift(insertAt(bodyStart, keepsLine ? { ...top, after: top.after.trimEnd() } : top));
   }
   // Almost sorted already: only the pixels may be out of place. Stable, so that a top pixel stays before a bottom one.
   return edits.sort((a, b) => a.start - b.start);

@@ -41,7 +41,7 @@ export function createLinkJudge(part: Part, settings: Settings): LinkJudge {
     const named = linkName === undefined ? { url, part } : { url, part, name: linkName };
     if (tooLong !== undefined) return { report: { ...named, tracked: false, reason: tooLong } };
 
-    const type: ClickType = candidate.unsubscribe?.trim() === "1" ? "link_unsubscribe" : clickType;
+    const type: ClickType = isMarked(candidate.unsubscribe, "1") ? "link_unsubscribe" : clickType;
     const insert = { kind: "link", type, target: url, sublink } as const;
     return {
       report: { ...named, tracked: true },
@@ -61,9 +61,14 @@ function reasonAgainst({ url, clicktrack }: LinkCandidate, settings: Settings): 
   if (TEMPLATE_MARKER.test(url)) return "template_marker";
   if (!/^https?:\/\//i.test(url)) return "not_http";
   if (!URL.canParse(url)) return "invalid_url";
-  if (clicktrack?.trim() === "0") return "opted_out";
+  if (isMarked(clicktrack, "0")) return "opted_out";
   if (isOurs(url, settings)) return "already_wrapped";
   return undefined;
+}
+
+/** Forgives the slash of `<a data-msys-clicktrack=0/>`, which is part of an unquoted value. */
+function isMarked(value: string | undefined, mark: "0" | "1"): boolean {
+  return value !== undefined && value.replace(/\/$/, "").trim() === mark;
 }
 
 /** The opening marker is enough: in text, the closing one may stand behind a space. None of them is a URL's. */
@@ -72,7 +77,8 @@ const TEMPLATE_MARKER = /\{\{|\*\||%%|\[\[/;
 /** Whatever host it names: a message may have been wrapped with another domain of this installation. */
 function isOurs(url: string, settings: Settings): boolean {
   const path = OUR_PATH.exec(url)?.[1];
-  return path?.split("/", MAX_SEGMENTS).some((segment) => openLink(segment, settings.ring).ok);
+  if (path === undefined) return false;
+  return path.split("/", MAX_SEGMENTS).some((segment) => openLink(segment, settings.ring).ok);
 }
 
 const OUR_PATH = /^https?:\/\/[^/?#\\]*\/e\/([^?#]*)/i;

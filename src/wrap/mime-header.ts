@@ -73,7 +73,7 @@ function readFields(header: Buffer, options?: { readonly folded: boolean }): Fie
   let at = 0;
   while (at < header.length) {
     const end = endOfField(header, at);
-    const text = header.latin1Slice(at, end);
+    const text = header.toString("latin1", at, end);
     if (text === "\r\n" || text === "\n") break;
     const colon = text.indexOf(":");
     const name = colon === -1 ? "" : text.slice(0, colon).trim().toLowerCase();

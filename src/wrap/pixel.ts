@@ -3,6 +3,8 @@
  * the last `</body>` (open). AMP for Email allows no tracking element but `amp-img`
  * (https://amp.dev/documentation/guides-and-tutorials/email/learn/email-spec/amp-email-components).
  */
+import type { KeyRing } from "../token/key-ring.ts";
+import { openLink } from "../token/link-token.ts";
 import type { Settings } from "./options.ts";
 import type { Part } from "./report.ts";
 import type { PixelInsert } from "./splice.ts";
@@ -16,6 +18,7 @@ const HIDDEN =
   "color:transparent;visibility:hidden;opacity:0;font-size:0px;border:0;max-height:1px;width:1px;margin:0px;" +
   "padding:0px;border-width:0px!important;display:none!important;line-height:0px!important;";
 
+const MAX_PIXEL_CHARS = 4096;
 const AMP_IMG = '<amp-img width="1" height="1" layout="fixed" alt="" src="';
 
 /** The pixels a part gets. `lineBreak` is the document's own. Text gets none, and AMP none without https. */
@@ -25,6 +28,27 @@ export function pixelsFor(part: Part, lineBreak: string, settings: Settings): Pi
   const make = part === "amp_html" ? ampPixels : htmlPixels;
   const { top, bottom } = make(lineBreak);
   return { ...(settings.initialOpen ? { top } : {}), ...(settings.openTracking ? { bottom } : {}) };
+}
+
+/** Whether content that was wrapped before has its pixel right behind an offset, where another would go. */
+export function hasPixelBehind(source: string, offset: number, pixel: PixelInsert, ring: KeyRing): boolean {
+  if (!source.startsWith(pixel.before, offset)) return false;
+  const start = offset + pixel.before.length;
+  return isPixelUrl(source.slice(start, source.indexOf('"', start)), pixel, ring);
+}
+
+/** The same right before an offset. */
+export function hasPixelBefore(source: string, offset: number, pixel: PixelInsert, ring: KeyRing): boolean {
+  // Far enough for any URL of ours, so that a long document isn't searched for one that isn't there.
+  const nearby = source.slice(Math.max(0, offset - MAX_PIXEL_CHARS), offset);
+  const start = nearby.lastIndexOf(pixel.before);
+  if (start === -1 || !nearby.endsWith(pixel.after)) return false;
+  return isPixelUrl(nearby.slice(start + pixel.before.length, -pixel.after.length), pixel, ring);
+}
+
+function isPixelUrl(url: string, pixel: PixelInsert, ring: KeyRing): boolean {
+  const opened = openLink(url.slice(url.lastIndexOf("/") + 1), ring);
+  return opened.ok && opened.token.type === pixel.type;
 }
 
 function htmlPixels(lineBreak: string): Required<Pixels> {

@@ -79,7 +79,8 @@ export class QuotedPrintableBody implements BodyCodec {
       const changed = this.#rewrite(line, changes, next);
       pieces.push(this.#raw.subarray(rawAt, this.#rawStarts[line]), changed.bytes);
       rawAt = changed.rawEnd;
-      next = changed.next;
+      // A change that begins between a CR and its LF finds no place: it isn't made.
+      next = Math.max(changed.next, next + 1);
     }
     pieces.push(this.#raw.subarray(rawAt));
     return pieces;
@@ -108,7 +109,7 @@ export class QuotedPrintableBody implements BodyCodec {
       }
       if (i < current.contentEnd) {
         const length = tokenLength(raw, i, current.contentEnd);
-        if (at >= skipTo) writer.keep(raw.latin1Slice(i, i + length));
+        if (at >= skipTo) writer.keep(raw.toString("latin1", i, i + length));
         i += length;
         at++;
         continue;
@@ -120,7 +121,7 @@ export class QuotedPrintableBody implements BodyCodec {
       i = current.end;
       current = readLine(raw, i);
     }
-    const ending = raw.latin1Slice(current.isSoft ? current.contentEnd : current.contentEnd, current.end);
+    const ending = raw.toString("latin1", current.contentEnd, current.end);
     return { bytes: writer.end(ending), rawEnd: current.end, next };
   }
 
@@ -240,7 +241,7 @@ function encoded(byte: number): string {
 
 /** A base64 body; `undefined` when it isn't plain base64, so that what a reader makes of it can't be told. */
 export function openBase64(raw: Buffer, lineBreak: string): BodyCodec | undefined {
-  const text = raw.latin1Slice().replace(/[\r\n\t ]+/g, "");
+  const text = raw.toString("latin1").replace(/[\r\n\t ]+/g, "");
   const bytes = Buffer.from(text, "base64");
   if (bytes.toString("base64").replace(/=+$/, "") !== text.replace(/=+$/, "")) return undefined;
   return { bytes, splice: (changes) => spliceBase64(raw, bytes, changes, lineBreak) };
@@ -266,7 +267,7 @@ function linesBefore(raw: Buffer, offset: number): { readonly raw: number; reado
   for (;;) {
     const lineFeed = raw.indexOf(LINE_FEED, at);
     if (lineFeed === -1) return { raw: at, decoded };
-    const characters = raw.latin1Slice(at, lineFeed).trim();
+    const characters = raw.toString("latin1", at, lineFeed).trim();
     const bytes = (characters.length / 4) * 3;
     if (
       !Number.isInteger(bytes) ||
@@ -283,7 +284,7 @@ function linesBefore(raw: Buffer, offset: number): { readonly raw: number; reado
 
 /** The length of the first line when there are several, within what RFC 5322 allows. */
 function base64LineLength(raw: Buffer): number {
-  const [line, second] = raw.latin1Slice(0, 4096).split("\n");
+  const [line, second] = raw.toString("latin1", 0, 4096).split("\n");
   if (line === undefined || second === undefined) return DEFAULT_BASE64_LINE;
   const length = line.trim().length & ~3;
   return length >= 4 && length <= 996 ? length : DEFAULT_BASE64_LINE;

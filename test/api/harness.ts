@@ -41,6 +41,8 @@ export interface Answer {
 
 export interface TestApi extends AsyncDisposable {
   readonly control: Control;
+  /** As the settings have it; `undefined`: the one in the data directory. */
+  readonly secret: string | undefined;
   readonly dataDir: string;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
@@ -74,6 +76,7 @@ export async function startTestApi(
   return {
     control,
     dataDir,
+    secret: config.secret,
     call: async (method, path, options = {}) => {
       check ??= createReplyCheck(
         (await send(port, "GET", "/api/v1/openapi.json", {})).json as OpenApiDocument,
@@ -91,7 +94,7 @@ export async function startTestApi(
 }
 
 /** Not fetch: these tests send what fetch refuses, such as a GET with a body. */
-function send(port: number, method: string, path: string, options: CallOptions): Promise<Answer> {
+export function send(port: number, method: string, path: string, options: CallOptions): Promise<Answer> {
   const body = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
   const key = options.key === undefined ? FIRST_KEY : options.key;
   const headers = {
@@ -111,11 +114,15 @@ function send(port: number, method: string, path: string, options: CallOptions):
           status: response.statusCode ?? 0,
           headers: response.headers,
           text,
-          json: text === "" ? undefined : JSON.parse(text),
+          json: parseIfJson(text, response.headers["content-type"]),
         });
       });
     });
     outgoing.on("error", reject);
     outgoing.end(body);
   });
+}
+
+function parseIfJson(text: string, type: string | undefined): unknown {
+  return text !== "" && type === "application/json" ? JSON.parse(text) : undefined;
 }

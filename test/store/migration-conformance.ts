@@ -90,7 +90,7 @@ export function migrationConformance(name: string, ground: Ground): void {
         sql`update tracking_domains set is_default = true, deleted_at_ms = 1 where domain = 'a.example.com'`,
         sql`update tracking_domains set created_at_ms = 'yesterday'`,
         sql`insert into sending_domains (domain, subaccount_id, tracking_domain) values ('x', 0, 'nowhere')`,
-        sql`insert into installation (id, created_at_ms, secret_check, sealed_key_ring) values (2, 0, '', '')`,
+        sql`insert into installation (id, created_at_ms, sealed_key_ring) values (2, 0, '')`,
       ]) {
         await assert.rejects(statement.execute(db));
       }

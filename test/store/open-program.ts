@@ -3,7 +3,7 @@ import { openStore, type StoreLocation } from "../../src/store/open-store.ts";
 
 const store = await openStore(JSON.parse(process.argv[2] ?? "") as StoreLocation);
 const { sealedKeyRing } = await store.installation.readOrCreate(
-  () => ({ secretCheck: "check", sealedKeyRing: `ring of ${process.pid}` }),
+  () => ({ sealedKeyRing: `ring of ${process.pid}` }),
   Date.now(),
 );
 const first = await store.apiKeys.createFirst(

@@ -73,7 +73,7 @@ test("connections that the server ends, idle or in a transaction, fail one state
       await gone(await pid(transaction));
       await sql`select 1`.execute(transaction);
     }),
-    /terminat/i,
+    /terminat|connection/i,
   );
   await untilItWorks(db);
 });

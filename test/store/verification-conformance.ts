@@ -16,6 +16,7 @@ export function verificationConformance(name: string, ground: Ground): void {
         state: {
           cnameStatus: "unverified",
           complianceStatus: "valid",
+          httpsWorks: false,
           blockedByOperator: false,
           consecutiveFailures: 0,
           firstFailureAtMs: undefined,
@@ -33,6 +34,7 @@ export function verificationConformance(name: string, ground: Ground): void {
       const full: VerificationState = {
         cnameStatus: "invalid",
         complianceStatus: "pending",
+        httpsWorks: true,
         blockedByOperator: false,
         consecutiveFailures: 2,
         firstFailureAtMs: NOW_MS - 7,

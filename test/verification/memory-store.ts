@@ -58,7 +58,7 @@ export function memoryStore(): MemoryStore {
 const NEW_STATE: VerificationState = {
   cnameStatus: "unverified",
   complianceStatus: "valid",
-      httpsWorks: false,
+  httpsWorks: false,
   blockedByOperator: false,
   consecutiveFailures: 0,
   firstFailureAtMs: undefined,

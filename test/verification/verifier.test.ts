@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 
 import { AppError } from "../../src/domain/errors.ts";
 import { parseHostname } from "../../src/domain/hostname.ts";
-import { type CheckReport, reportOn } from "../../src/verification/domain-report.ts";
 import { issueCertificate } from "./certificates.ts";
 import { CNAME_TARGET, setUp } from "./verifier-setup.ts";
 import { closedPort, edge, proxyTo, serveHttp, serveHttps, serveTcp } from "./web-servers.ts";
@@ -408,65 +407,5 @@ describe("a verified domain that stops working", () => {
       ["verified tracking domain failed a check", "tracking domain recovered"],
     );
     assert.deepEqual(setup.changes, []);
-  });
-});
-
-describe("the report on a domain", () => {
-  test("tells the record to create, what was found, why it fails and whether it looks proxied", async (t) => {
-    const port = await closedPort("127.0.0.5");
-    const { verifier, store } = await setUp(t, { names: { [DOMAIN]: { a: ["127.0.0.5"] } }, port });
-    const domain = store.add(DOMAIN);
-    await verifier.verify(domain, "asked");
-    const report = await reportOn({ domain }, { store, cnameTarget: CNAME_TARGET });
-    assert.deepEqual(report.record, { type: "CNAME", name: DOMAIN, value: CNAME_TARGET });
-    const [check] = report.checks as [CheckReport];
-    assert.deepEqual(check, {
-      checked_at: "2026-01-01T00:00:00.000Z",
-      trigger: "asked",
-      scheme: "http",
-      cname_status: "invalid",
-      compliance_status: "valid",
-      failure: `${DOMAIN} points to 127.0.0.5. It should be a CNAME to ${CNAME_TARGET}.`,
-      looks_proxied: false,
-      findings: [
-        {
-          code: "addresses_elsewhere",
-          ok: false,
-          found: `${DOMAIN} points to 127.0.0.5.`,
-          fix: `It should be a CNAME to ${CNAME_TARGET}.`,
-        },
-        {
-          code: "unreachable",
-          ok: false,
-          found: `http://${DOMAIN}:${port} (127.0.0.5) could not be reached: the connection was refused.`,
-          fix: "Check that the address is right and that no firewall is in the way.",
-        },
-      ],
-      dns: {
-        cname_chain: [DOMAIN],
-        cname_outcome: "no_data",
-        cname_matches: false,
-        addresses: ["127.0.0.5"],
-        address_outcome: "found",
-        target_addresses: ["127.0.0.2"],
-        addresses_match: false,
-      },
-      probe: {
-        endpoint: `http://${DOMAIN}:${port}`,
-        address: "127.0.0.5",
-        outcome: "unreachable",
-        reason: "ECONNREFUSED",
-        took_ms: (check.probe as { took_ms: number }).took_ms,
-      },
-    });
-  });
-
-  test("of a domain that was never checked has the record alone", async (t) => {
-    const { store } = await setUp(t);
-    const report = await reportOn(
-      { domain: store.add("click.localhost") },
-      { store, cnameTarget: CNAME_TARGET },
-    );
-    assert.deepEqual(report, { domain: "click.localhost", record: null, checks: [] });
   });
 });

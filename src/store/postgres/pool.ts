@@ -16,6 +16,7 @@ const IDLE_CONNECTION_MS = 30_000;
 const IDLE_IN_TRANSACTION_MS = 15_000;
 // How much later than the server's own time-out we give up on a connection that has gone silent.
 const SILENCE_GRACE_MS = 2000;
+const NOTHING = { command: "ROLLBACK", rowCount: 0, rows: [] };
 /** pg_type.oid of int8, which `pg` gives as text. */
 const INT8 = 20;
 
@@ -53,6 +54,8 @@ export function openPool(url: string, { maxConnections, statementTimeoutMs }: Po
 function discardingWhenBroken(client: PoolClient): PostgresPoolClient {
   let isBroken = false;
   const query = async (sql: string, parameters: readonly unknown[]): Promise<unknown> => {
+    // The server has rolled back, or will: asking for it would take another time-out and hide the failure behind its own.
+    if (isBroken && sql === "rollback") return NOTHING;
     try {
       return await client.query(sql, parameters.map(toBindable));
     } catch (error) {

@@ -1,0 +1,75 @@
+/** A control plane as in harness.ts with a real edge worker beside it, on a loopback address of its own. */
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+import { startEdgeWorker } from "../../src/edge/worker.ts";
+import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
+import { readMasterSecret } from "../../src/master-secret.ts";
+import { type DnsServer, startDnsServer } from "../dns-server.ts";
+import { type Answer, type Database, send, startTestApi, type TestApi } from "./harness.ts";
+
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const CNAME_TARGET = "edge.waypost.example";
+
+export interface TestInstallation extends TestApi {
+  readonly dns: DnsServer;
+  readonly edgePort: number;
+  /** A request to the edge as a recipient sends it. */
+  visit(
+    url: string,
+    options?: { readonly method?: string; readonly headers?: Record<string, string> },
+  ): Promise<Answer>;
+  /** Points the name at the edge, creates it and verifies it. */
+  addVerifiedDomain(domain: string, headers?: Record<string, string>): Promise<void>;
+}
+
+export async function startTestInstallation(database: Database): Promise<TestInstallation> {
+  const edgePort = await freePort();
+  const dns = await startDnsServer({ [CNAME_TARGET]: { a: ["127.0.0.1"] } });
+  const api = await startTestApi(database, {
+    cnameTarget: CNAME_TARGET,
+    dnsServers: dns.address,
+    probePrivate: "allow",
+    publicHttpPort: String(edgePort),
+  });
+  const edge = await startEdgeWorker({
+    listen: { host: "127.0.0.1", port: edgePort },
+    snapshotPath: join(api.dataDir, SNAPSHOT_FILE),
+    masterSecret: readMasterSecret(api.dataDir, api.secret),
+    spoolDirectory: join(api.dataDir, SPOOL_FOLDER),
+    maxSpoolBytes: 64 * 1024 * 1024,
+    commitDeadlineMs: 1000,
+    trustedProxies: [],
+    log: SILENT,
+  });
+  return {
+    ...api,
+    dns,
+    edgePort,
+    visit: (url, { method = "GET", headers = {} } = {}) => {
+      const { host, pathname, search } = new URL(url);
+      return send(edgePort, method, `${pathname}${search}`, { key: null, headers: { host, ...headers } });
+    },
+    addVerifiedDomain: async (domain, headers = {}) => {
+      dns.zone.set(domain, { cname: CNAME_TARGET });
+      await api.call("POST", "/api/v1/tracking-domains", { body: { domain }, headers });
+      const { json } = await api.call("POST", `/api/v1/tracking-domains/${domain}/verify`, { headers });
+      if (json.results?.verified !== true)
+        throw new Error(`${domain} was not verified: ${JSON.stringify(json)}`);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await edge.stop();
+      await dns.close();
+      await api[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { SpoolReader } from "../../src/edge/spool-reader.ts";
+import { type HeartbeatMessage, isChildMessage } from "../../src/edge/worker-messages.ts";
+import { ask } from "./client.ts";
+import { HOLD_SPOOL_PROGRAM } from "./hold-spool-program.ts";
+import { createInstallation } from "./installation.ts";
+import { freePort } from "./tree.ts";
+import { TREE_PROGRAM, treeArguments } from "./tree-program.ts";
+
+const WAIT = { interval: 20, timeout: 10_000 };
+const DEADLINE_MS = 40;
+
+test("when storage hangs a recipient waits for the deadline at most, and the event is recorded when it can be", async (t) => {
+  await using installation = await createInstallation();
+  const worker = await installation.startWorker({ commitDeadlineMs: DEADLINE_MS });
+  const { port } = worker.address;
+  const slot = join(installation.dataDir, "spool", String(worker.stats().spool.slot));
+  const holder = spawn(process.execPath, [HOLD_SPOOL_PROGRAM, slot], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+
+  const started = performance.now();
+  const { status } = await ask({ port, path: installation.clickPath() });
+  const waitedMs = performance.now() - started;
+  assert.equal(status, 302);
+  assert.ok(waitedMs >= DEADLINE_MS - 2, `answered after ${waitedMs} ms, before the commit`);
+  assert.equal(worker.stats().counts.lateCommits, 1);
+  assert.equal(worker.stats().spool.pendingEvents, 1);
+
+  // Dying with the lock must not keep it from the worker either.
+  holder.kill("SIGKILL");
+  await t.waitFor(() => assert.equal(worker.stats().spool.storedEvents, 1), WAIT);
+  assert.equal((await installation.recorded()).length, 1);
+  const next = await ask({ port, path: installation.clickPath() });
+  assert.equal(next.status, 302);
+  assert.equal(worker.stats().counts.lateCommits, 1);
+});
+
+test("with a full disk clicks go on, nothing is corrupted, and what waited is recorded once there is room", async (t) => {
+  await using installation = await createInstallation();
+  const { log: _, ...edge } = installation.edgeOptions;
+  const port = await freePort();
+  const settings = {
+    dataDir: installation.dataDir,
+    edge: { ...edge, listen: { host: "127.0.0.1", port }, commitDeadlineMs: DEADLINE_MS },
+    edgeCount: 1,
+  };
+  // No file larger than 1 MB: to the worker that is a disk without room. Without the trap it would be a signal.
+  const limited = `trap "" XFSZ; ulimit -f 2048; exec "$@"`;
+  const program = [process.execPath, TREE_PROGRAM, ...treeArguments("edge", settings)];
+  const worker = spawn("sh", ["-c", limited, "sh", ...program], {
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+  });
+  t.after(() => worker.kill("SIGKILL"));
+  let heard: HeartbeatMessage["stats"] | undefined;
+  worker.on("message", (message) => {
+    if (isChildMessage(message) && message.type === "heartbeat") heard = message.stats;
+  });
+  await t.waitFor(() => assert.ok(heard), WAIT);
+
+  let sent = 0;
+  const burst = async (): Promise<void> => {
+    const headers = { "user-agent": "x".repeat(1000) };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => ask({ port, path: installation.clickPath(), headers })),
+    );
+    sent += answers.length;
+    assert.ok(answers.every(({ status }) => status === 302));
+  };
+  while (sent < 1000) await burst();
+  await t.waitFor(() => assert.ok((heard?.spool.failedCommits ?? 0) > 0), WAIT);
+  await burst();
+  assert.equal(worker.exitCode, null);
+
+  const reader = new SpoolReader(edge.spoolDirectory, () => assert.fail("the spool is damaged"));
+  let moved = 0;
+  await t.waitFor(async () => {
+    const batch = reader.readBatch(500);
+    await reader.remove(batch);
+    moved += batch.length;
+    assert.deepEqual([moved, heard?.spool.pendingEvents, heard?.spool.lostEvents], [sent, 0, 0]);
+  }, WAIT);
+  assert.equal(heard?.spool.failure, undefined);
+  await reader.close();
+  worker.kill("SIGTERM");
+  const [code] = await once(worker, "exit");
+  assert.equal(code, 0);
+});
