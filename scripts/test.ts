@@ -8,6 +8,8 @@ import { once } from "node:events";
 import { findPostgresBinaries, startThrowawayPostgres } from "./throwaway-postgres.ts";
 
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
+/** For one file: what hangs fails, and names itself. */
+const TEST_TIMEOUT_MS = 180_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;
 
@@ -35,10 +37,14 @@ async function runTests(
   interrupted = firstSignal(),
 ): Promise<number> {
   const hasFiles = args.some((arg) => !arg.startsWith("-"));
-  const tests = spawn(process.execPath, ["--test", ...args, ...(hasFiles ? [] : ALL_TESTS)], {
-    stdio: "inherit",
-    env: { ...process.env, WAYPOST_TEST_DATABASE_URL: databaseUrl },
-  });
+  const tests = spawn(
+    process.execPath,
+    ["--test", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...(hasFiles ? [] : ALL_TESTS)],
+    {
+      stdio: "inherit",
+      env: { ...process.env, WAYPOST_TEST_DATABASE_URL: databaseUrl },
+    },
+  );
   interrupted.then((signal) => tests.kill(signal));
   const [code] = (await once(tests, "exit")) as [number | null];
   return code ?? EXIT_CODE_OF_A_SIGNAL;

@@ -84,7 +84,8 @@ withSettings(
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = tellFailure(error);
+  // Not by exitCode: a child that failed to start still has a channel to its supervisor, which keeps it alive.
+  process.exit(tellFailure(error));
 }
 
 function withSettings(command: Command): Command {

@@ -1,11 +1,14 @@
 /** `waypost serve`: the supervisor and its children, which run this same command line as `control` and `edge`. */
 import { join } from "node:path";
 
-import { describeConfig, type LoadedConfig } from "../config.ts";
+import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
+import { AppError } from "../domain/errors.ts";
+import { openInstallation } from "../installation.ts";
 import { readMasterSecret } from "../master-secret.ts";
-import { createLogger } from "../ops/logger.ts";
+import { createLogger, type Logger } from "../ops/logger.ts";
 import { type ChildCommand, startSupervisor } from "../supervisor.ts";
+import { withStore } from "./with-store.ts";
 
 /** Resolves when Waypost has stopped. Throws when another one has the data directory or a port is taken. */
 export async function serve(
@@ -16,8 +19,7 @@ export async function serve(
   for (const warning of [...warnings, ...configWarnings(config)])
     log.warn({ warning }, "check the configuration");
   log.info(describeConfig(config), "starting");
-  // Made before the children start: they read it, each for itself.
-  readMasterSecret(config.dataDir, config.secret);
+  await refuseWrongStore(config, log);
   const child = (role: string): ChildCommand => ({
     file: process.argv[1] ?? join(import.meta.dirname, "../cli.ts"),
     args: [role, ...childArguments],
@@ -31,4 +33,18 @@ export async function serve(
     log: (level, fields, message) => log[level](fields, message),
   });
   await supervisor.stopped;
+}
+
+/**
+ * A secret or a schema that does not fit will not fit at the next try either: better to say so than to start a control
+ * process again and again. A store that does not answer is no reason to stay down: the edge serves without it.
+ */
+async function refuseWrongStore(config: Config, log: Logger): Promise<void> {
+  const masterSecret = readMasterSecret(config.dataDir, config.secret);
+  try {
+    await withStore(config, (store) => openInstallation(store.installation, masterSecret, Date.now()));
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    log.error({ err: error }, "the store does not answer, starting with what the edge knows");
+  }
 }

@@ -5,6 +5,8 @@
 import { type Kysely, sql } from "kysely";
 import { type Migration, Migrator } from "kysely/migration";
 
+import { AppError } from "../domain/errors.ts";
+
 /** Migrations by name. Names sort in the order the migrations run, and neither ever changes once released. */
 export type Migrations = Readonly<Record<string, Migration>>;
 
@@ -50,7 +52,8 @@ export async function migrate<Tables>(
   if (error === undefined) return;
   const unknown = await unknownMigrations(db, migrations, table);
   if (unknown.length > 0) {
-    throw new Error(
+    throw new AppError(
+      "unavailable",
       `The database was set up by a newer version of Waypost (it has ${unknown.join(", ")}). Start that version or a newer one; this one would damage it.`,
     );
   }

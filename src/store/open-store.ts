@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-import { Kysely, PostgresDialect } from "kysely";
+import { Kysely, PostgresDialect, sql } from "kysely";
 
 import type { EventStore } from "../events/event-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
@@ -86,6 +86,7 @@ async function openPostgresStore(url: string): Promise<Store> {
     dialect: new PostgresDialect({ pool: openPool(url, MIGRATION_LIMITS) }),
   });
   try {
+    await reach(migrating);
     await migrate(migrating, stateMigrations(POSTGRES_TYPES), STATE_MIGRATION_TABLE);
     await migrate(migrating, eventMigrations(POSTGRES_TYPES), EVENT_MIGRATION_TABLE);
   } finally {
@@ -104,6 +105,17 @@ async function openPostgresStore(url: string): Promise<Store> {
       await Promise.all([stateDb.destroy(), eventsDb.destroy()]);
     },
   };
+}
+
+/** Tells a database that is not there from one that cannot be brought up to date. */
+async function reach(db: Kysely<unknown>): Promise<void> {
+  try {
+    await sql`select 1`.execute(db);
+  } catch (error) {
+    // Several addresses, several failures: an AggregateError has no message of its own.
+    const reasons = error instanceof AggregateError ? error.errors.join(", ") : String(error);
+    throw new Error(`PostgreSQL cannot be used: ${reasons}`, { cause: error });
+  }
 }
 
 function stateStores(state: StateDatabase): Omit<Store, "events" | "close"> {

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { Kysely, PostgresDialect, sql } from "kysely";
 
 import { POSTGRES_TYPES } from "../../src/store/migrate.ts";
+import { openStore } from "../../src/store/open-store.ts";
 import { openPool, type PoolLimits } from "../../src/store/postgres/pool.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { eventsConformance } from "./events-conformance.ts";
@@ -38,6 +39,20 @@ function open(t: TestContext, url: string, limits: PoolLimits = LIMITS): Kysely<
   t.after(() => db.destroy());
   return db;
 }
+
+test("a server that is not there, or that refuses, is told apart from a schema that cannot be migrated", async (t) => {
+  const { url, drop } = await createTestDatabase();
+  t.after(drop);
+  await assert.rejects(
+    openStore({ kind: "postgres", url: "postgres://user:secret@127.0.0.1:1/none" }),
+    (error: Error) =>
+      /cannot be used: .*ECONNREFUSED/.test(error.message) && !error.message.includes("secret"),
+  );
+  await assert.rejects(
+    openStore({ kind: "postgres", url: `${url}_missing` }),
+    /cannot be used: .*does not exist/,
+  );
+});
 
 test("an int8 is a number, and an error where a number cannot hold it", async (t) => {
   const { url, drop } = await createTestDatabase();

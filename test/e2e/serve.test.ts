@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createTestDatabase } from "../postgres.ts";
+import { createInstallation, type WaypostProcess } from "./waypost-process.ts";
+
+const DOMAINS = "/api/v1/tracking-domains";
+const KEY = "e2e-key-that-is-long-enough-for-us";
+const SECRET = "e2e-secret-that-is-long-enough-for-us";
+
+/** A link of a mail wrapped with a verified `click.localhost`. */
+async function wrappedLink(waypost: WaypostProcess): Promise<{ link: string; messageId: string }> {
+  await waypost.call("POST", DOMAINS, { key: KEY, body: { domain: "click.localhost" } });
+  const { json } = await waypost.call("POST", `${DOMAINS}/click.localhost/verify`, { key: KEY });
+  assert.equal(json.results.verified, true);
+  const wrapped = await waypost.call("POST", "/api/v1/wrap", {
+    key: KEY,
+    body: {
+      content: { html: '<a href="https://www.example.com/">x</a>' },
+      recipients: [{ address: "ann@example.com" }],
+      tracking_domain: "click.localhost",
+    },
+  });
+  const [message] = wrapped.json.results.messages;
+  return { link: /href="([^"]+)"/.exec(message.content.html)?.[1] ?? "", messageId: message.message_id };
+}
+
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (await condition()) return;
+    await sleep(25);
+  }
+  throw new Error(`never happened: ${what}`);
+}
+
+test("the first key is written to a private file when there is no terminal, and never to the log", async (t) => {
+  const installation = await createInstallation(t);
+  const waypost = await installation.serve();
+  const path = join(installation.dataDir, "first-key");
+  await until(async () => statSync(path, { throwIfNoEntry: false }) !== undefined, "the key file");
+  const key = readFileSync(path, "utf8").trim();
+  assert.match(key, /^[0-9a-f]{40}$/);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.equal(statSync(join(installation.dataDir, "secret")).mode & 0o777, 0o600);
+  assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 200);
+  assert.ok(!waypost.output().includes(key));
+  assert.equal(await waypost.stop(), 0);
+});
+
+for (const database of ["SQLite", "PostgreSQL"] as const) {
+  test(`after every process is killed at once, every acknowledged write is there (${database})`, async (t) => {
+    const shared = database === "PostgreSQL" ? await createTestDatabase() : undefined;
+    t.after(() => shared?.drop());
+    const installation = await createInstallation(t, {
+      WAYPOST_API_KEY: KEY,
+      WAYPOST_SECRET: SECRET,
+      ...(shared === undefined ? {} : { WAYPOST_DATABASE_URL: shared.url }),
+    });
+    const first = await installation.serve();
+    const { link, messageId } = await wrappedLink(first);
+    const acknowledged: string[] = [];
+    const clicks = { answered: 0 };
+    const writer = async (name: string) => {
+      for (let count = 0; ; count += 1) {
+        const domain = `${name}${count}.acme.com`;
+        const answer = await first.call("POST", DOMAINS, { key: KEY, body: { domain } });
+        if (answer.status === 200) acknowledged.push(domain);
+        if ((await first.visit(link)).status === 302) clicks.answered += 1;
+      }
+    };
+    const writers = ["a", "b", "c", "d"].map((name) => writer(name).catch(() => undefined));
+    await sleep(700);
+    await first.killAll();
+    await Promise.all(writers);
+    assert.ok(acknowledged.length > 20 && clicks.answered > 20, "there was load");
+
+    const second = await installation.serve();
+    const { json } = await second.call("GET", DOMAINS, { key: KEY });
+    const names = new Set(json.results.map(({ domain }: { domain: string }) => domain));
+    assert.deepEqual(
+      acknowledged.filter((domain) => !names.has(domain)),
+      [],
+    );
+    assert.equal((await second.visit(link)).status, 302);
+    const events = async () =>
+      (await second.call("GET", `/api/v1/events/message?messages=${messageId}&per_page=10000`, { key: KEY }))
+        .json.results;
+    // A click whose answer was cut off by the kill may be recorded; one that was answered must be.
+    await until(async () => (await events()).length > clicks.answered, "all answered clicks are events");
+    const ids = (await events()).map(({ event_id }: { event_id: string }) => event_id);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.ok(ids.length <= clicks.answered + 1 + writers.length);
+  });
+}
+
+test("the edge answers while the control process is dead, and the control process comes back", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const waypost = await installation.serve();
+  const { link } = await wrappedLink(waypost);
+  const control = waypost
+    .processes()
+    .find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("\0control"));
+  assert.ok(control !== undefined);
+  process.kill(control, "SIGKILL");
+  for (let clicks = 0; clicks < 50; clicks += 1) assert.equal((await waypost.visit(link)).status, 302);
+  await until(
+    async () => (await waypost.call("GET", DOMAINS, { key: KEY }).catch(() => undefined))?.status === 200,
+    "the control process is back",
+  );
+});
+
+test("a second serve on the same data directory refuses to start and says why", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  await installation.serve();
+  const { code, stderr } = await installation.run("serve");
+  assert.equal(code, 1);
+  assert.match(stderr, /already running/);
+});
+
+test("serve refuses to start with a secret that does not fit the store, and says what that means", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const waypost = await installation.serve();
+  await waypost.stop();
+  const { code, stderr, stdout } = await installation.run(
+    "serve",
+    "--secret",
+    "another-secret-that-is-long-enough",
+  );
+  assert.equal(code, 1);
+  assert.match(`${stderr}${stdout}`, /WAYPOST_SECRET.*is not the one this store was made with/);
+});
+
+test("an operator blocks, unblocks and releases domains from the command line", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const waypost = await installation.serve();
+  const { link } = await wrappedLink(waypost);
+  const statusOf = async () => (await waypost.visit(link)).status;
+
+  assert.equal((await installation.run("domains", "block", "Click.localhost")).code, 0);
+  await until(async () => (await statusOf()) === 403, "the block reaches the edge");
+  const { json } = await waypost.call("POST", `${DOMAINS}/click.localhost/verify`, { key: KEY });
+  assert.equal(json.results.compliance_status, "blocked");
+  assert.equal((await installation.run("domains", "unblock", "click.localhost")).code, 0);
+  await until(async () => (await statusOf()) === 302, "the block is gone");
+
+  const early = await installation.run("domains", "release", "click.localhost");
+  assert.equal(early.code, 1);
+  assert.match(early.stderr, /is not held/);
+  await waypost.call("DELETE", `${DOMAINS}/click.localhost`, { key: KEY });
+  assert.equal((await installation.run("domains", "release", "click.localhost")).code, 0);
+  await waypost.call("POST", "/api/v1/subaccounts", { key: KEY, body: { name: "One" } });
+  const created = await waypost.call("POST", DOMAINS, {
+    key: KEY,
+    body: { domain: "click.localhost" },
+    headers: { "x-msys-subaccount": "1" },
+  });
+  assert.equal(created.status, 200);
+  assert.equal(await statusOf(), 302);
+});
+
+test("keys and subaccounts are made, listed and ended from the command line", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const waypost = await installation.serve();
+  assert.match((await installation.run("subaccounts", "create", "Acme")).stdout, /Subaccount 1 \(Acme\)/);
+  const made = await installation.run("keys", "create", "--label", "ops", "--subaccount", "1");
+  const key = made.stdout.trim();
+  assert.match(key, /^[0-9a-f]{40}$/);
+  assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 200);
+  const listed = (await installation.run("keys", "list")).stdout;
+  assert.ok(!listed.includes(key));
+  const id = /^(\S+) \S+ "ops"/m.exec(listed)?.[1] ?? "";
+  assert.equal((await installation.run("keys", "revoke", id)).code, 0);
+  assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 401);
+  assert.match(
+    (await installation.run("subaccounts", "set-status", "1", "suspended")).stdout,
+    /is suspended/,
+  );
+  assert.match((await installation.run("subaccounts", "list")).stdout, /1 suspended Acme/);
+  assert.equal((await installation.run("subaccounts", "set-status", "1", "gone")).code, 1);
+});
+
+test("check-config says what is in force without secrets, and all that is wrong at once", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const { code, stdout } = await installation.run("check-config");
+  assert.equal(code, 0);
+  assert.match(stdout, /WAYPOST_API_KEY=true/);
+  assert.ok(!stdout.includes(KEY));
+  const wrong = await installation.run("check-config", "--edge-workers", "none", "--api-listen", "x");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /WAYPOST_EDGE_WORKERS[\s\S]*|WAYPOST_API_LISTEN/);
+  assert.equal((await installation.run("serve", "--no-such-flag")).code, 2);
+});
