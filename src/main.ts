@@ -97,7 +97,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       await createApi({
         routes: createRoutes({
           store,
-          keys,
+          keys: () => keys,
           isRestricted,
           verify: (domain) => verifier.verify(domain, "asked"),
           ports: edgePorts(config),

@@ -23,6 +23,9 @@ export interface Reply {
   readonly status: number;
   /** Sent as JSON; a stream is JSON already; absent for 204. */
   readonly body?: unknown;
+  /** `application/json` when absent. */
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Parameter {
@@ -50,8 +53,16 @@ interface RouteDescription {
   readonly bodyLimit?: number;
 }
 
+/** Another kind of body that a route takes, as it arrives: it may be larger than memory should hold. */
+export interface RawBody {
+  readonly contentType: string;
+  readonly limitBytes: number;
+  readonly handle: (call: Call<AsyncIterable<Buffer>>) => Promise<Reply>;
+}
+
 export interface Route extends RouteDescription {
   readonly body?: TSchema;
+  readonly raw?: RawBody;
   readonly handle: (call: Call) => Promise<Reply>;
 }
 
@@ -59,6 +70,7 @@ export interface Route extends RouteDescription {
 export function routeWithBody<Schema extends TSchema>(
   route: RouteDescription & {
     readonly body: Schema;
+    readonly raw?: RawBody;
     readonly handle: (call: Call<Static<Schema>>) => Promise<Reply>;
   },
 ): Route {

@@ -25,7 +25,7 @@ export interface ApiStore {
 
 export interface RouteDeps {
   readonly store: ApiStore;
-  readonly keys: KeyRing;
+  readonly keys: () => KeyRing;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname) => Promise<Verification>;
   readonly ports: EdgePorts;

@@ -11,7 +11,7 @@ import { toErrorReply } from "./error-reply.ts";
 import { ERRORS_SCHEMA, OPENAPI_INFO, toFastifySchema } from "./openapi.ts";
 import { type Principal, resolveTenant, type SubaccountReader } from "./principal.ts";
 import { compileBodyCheck, readJsonBody } from "./request-body.ts";
-import type { Route } from "./route.ts";
+import type { Call, Reply, Route } from "./route.ts";
 
 /** The part of a logger that the API uses. */
 export interface ApiLog {
@@ -55,6 +55,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.removeAllContentTypeParsers();
   // Every body arrives as bytes, and only routes that want JSON parse them: a client that sends one with a DELETE is served.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  for (const { raw } of options.routes)
+    if (raw !== undefined) app.addContentTypeParser(raw.contentType, passOn);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setValidatorCompiler(() => () => true);
   app.addHook("onSend", plainJsonContentType);
@@ -99,22 +101,51 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
     handler: async (request, reply) => {
       const principal = principals.get(request);
       if (principal === undefined) throw new Error("a route was reached without authentication");
+      const isRaw = request.body instanceof Readable;
       const body =
-        checkBody === undefined
+        isRaw || checkBody === undefined
           ? undefined
-          : readJsonBody(bytesOf(request.body), request.headers["content-type"]);
-      checkBody?.(body);
+          : readJsonBody(bytesOf(request.body), contentTypeOf(request));
+      if (!isRaw) checkBody?.(body);
       const tenant = await resolveTenant(principal, headerOf(request, "x-msys-subaccount"), {
         changes: route.method !== "GET",
         subaccounts: options.subaccounts,
       });
-      const { params, query } = textFields(request);
-      const answer = await route.handle({ params, query, headers: request.headers, body, principal, tenant });
-      reply.code(answer.status);
-      if (answer.body instanceof Readable) reply.header("content-type", "application/json");
-      return answer.body;
+      const call: Call = { ...textFields(request), headers: request.headers, body, principal, tenant };
+      return sendReply(reply, await answer(route, call, request));
     },
   });
+}
+
+async function answer(route: Route, call: Call, request: FastifyRequest): Promise<Reply> {
+  if (!(request.body instanceof Readable)) return route.handle(call);
+  if (route.raw === undefined || !contentTypeOf(request)?.startsWith(route.raw.contentType)) {
+    throw new AppError("unsupported_media_type", "this call takes application/json");
+  }
+  const { limitBytes, handle } = route.raw;
+  if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge();
+  return handle({ ...call, body: limited(request.body, limitBytes) });
+}
+
+/** A body without a length can grow too large when the reply has begun; the connection then breaks off, which no client takes for success. */
+async function* limited(body: Readable, limitBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > limitBytes) throw tooLarge();
+    yield chunk;
+  }
+}
+
+function tooLarge(): AppError {
+  return new AppError("body_too_large", "The request's body is larger than this call takes");
+}
+
+function sendReply(reply: FastifyReply, { status, body, contentType, headers = {} }: Reply): unknown {
+  reply.code(status).headers(headers);
+  if (contentType !== undefined) reply.header("content-type", contentType);
+  else if (body instanceof Readable) reply.header("content-type", "application/json");
+  return body;
 }
 
 const ANYBODY: Principal = { keyId: "", grants: new Set(), subaccountId: undefined, validIps: undefined };
@@ -180,6 +211,19 @@ function matches(pattern: string, path: string): boolean {
 
 function unknownPath(url: string): AppError {
   return new AppError("unknown_path", `There is nothing at ${url.split("?", 1)[0]?.slice(0, 500)}`);
+}
+
+function contentTypeOf(request: FastifyRequest): string | undefined {
+  return request.headers["content-type"]?.toLowerCase();
+}
+
+/** Hands the body on as a stream. */
+function passOn(
+  _request: FastifyRequest,
+  payload: Readable,
+  done: (error: null, body: Readable) => void,
+): void {
+  done(null, payload);
 }
 
 function bytesOf(body: unknown): Buffer | undefined {

@@ -10,7 +10,7 @@ import { decodeHTMLAttribute } from "entities/decode";
 import { QuoteType, Tokenizer, type TokenizerCallbacks } from "htmlparser2";
 
 import type { KeyRing } from "../token/key-ring.ts";
-import { createLinkJudge, type LinkCandidate, type LinkJudge } from "./link-judge.ts";
+import { createLinkJudge, isOrdinaryUrl, type LinkCandidate, type LinkJudge } from "./link-judge.ts";
 import type { Settings } from "./options.ts";
 import { hasPixelBefore, hasPixelBehind, type Pixels, pixelsFor } from "./pixel.ts";
 import type { LinkReport, Part } from "./report.ts";
@@ -78,6 +78,17 @@ const RAW_TEXT = new Set([
   "xmp",
 ]);
 
+/** Length and first letter of the names that matter: a quick no for nearly every other tag. */
+const SPECIAL_SHAPES = new Uint8Array(12 * 32);
+for (const name of ["area", "body", ...VML_LINKS, ...RAW_TEXT])
+  SPECIAL_SHAPES[shapeOf(name.length, name.charCodeAt(0))] = 1;
+
+function shapeOf(length: number, letter: number): number {
+  return length * 32 + (letter & 31);
+}
+
+const LETTER_A = 0x61;
+
 const MARKERS = [
   "data-msys-clicktrack",
   "data-msys-linkname",
@@ -85,7 +96,6 @@ const MARKERS = [
   "data-msys-sublink",
 ] as const;
 type Marker = (typeof MARKERS)[number];
-type LinkAttribute = "href" | Marker;
 
 const CONDITIONAL = /^\[if\b[^\]]*\]>/i;
 
@@ -99,6 +109,8 @@ interface AttributeRange {
   readonly start: number;
   readonly end: number;
 }
+
+const NO_VALUE: AttributeRange = { start: 0, end: 0 };
 
 class HtmlScanner implements TokenizerCallbacks {
   readonly edits: Edit[] = [];
@@ -123,16 +135,18 @@ class HtmlScanner implements TokenizerCallbacks {
   #closingName = -1;
   #probing = false;
   #probeSeen = false;
+  #lost = false;
 
   #tagStart = 0;
-  #isBody = false;
-  #isRaw = false;
+  /** What the tag being read, or read last, is to us. */
+  #tag: "anchor" | "link" | "body" | "raw" | "script" | "other" = "other";
   #inRaw = false;
-  /** The link element being read: its attributes, first of each name. */
-  #link: Map<LinkAttribute, AttributeRange> | undefined;
+  #rawStart = 0;
+  /** Of the link element being read: the first of each attribute counts. */
+  #href: AttributeRange | undefined;
+  #markers: Map<Marker, AttributeRange> | undefined;
   #markerRanges: AttributeRange[] = [];
-  #isAnchor = false;
-  #attribute: LinkAttribute | undefined;
+  #attribute: "href" | Marker | undefined;
   #nameStart = 0;
   #valueStart = -1;
   #valueEnd = -1;
@@ -154,7 +168,8 @@ class HtmlScanner implements TokenizerCallbacks {
     this.#probing = true;
     tokenizer.write("<x>");
     this.#judgeVisibleText();
-    this.bodyEnd = this.#closingBody ?? (this.#probeSeen ? this.#source.length : this.#lastSettled());
+    this.bodyEnd =
+      this.#closingBody ?? (this.#probeSeen && !this.#lost ? this.#source.length : this.#lastSettled());
   }
 
   onopentagname(start: number, end: number): void {
@@ -163,66 +178,71 @@ class HtmlScanner implements TokenizerCallbacks {
       return;
     }
     this.#tagStart = this.#base + start - 1;
-    this.#isBody = false;
-    this.#isRaw = false;
-    this.#link = undefined;
     const length = end - start;
-    const source = this.#source;
-    const at = this.#base + start;
-    if (length === 1) {
-      this.#isAnchor = (source.charCodeAt(at) | 0x20) === 0x61;
-      if (this.#isAnchor) this.#startLink();
-      return;
-    }
-    this.#isAnchor = false;
-    if (length < 3 || length > 11) return;
-    this.#classify(source.slice(at, at + length).toLowerCase());
-  }
-
-  #classify(name: string): void {
-    if (name === "area" || VML_LINKS.has(name)) this.#startLink();
-    else if (name === "body") this.#isBody = true;
-    else this.#isRaw = RAW_TEXT.has(name);
-  }
-
-  #startLink(): void {
-    this.#link = new Map();
-    if (this.#markerRanges.length > 0) this.#markerRanges = [];
+    const letter = this.#source.charCodeAt(this.#base + start) | 0x20;
+    if (length === 1 && letter === LETTER_A) this.#tag = "anchor";
+    else if (SPECIAL_SHAPES[shapeOf(length, letter)] !== 1) this.#tag = "other";
+    else this.#tag = kindOfTag(this.#source.slice(this.#base + start, this.#base + end).toLowerCase());
+    this.#href = undefined;
+    this.#markers = undefined;
+    this.#attribute = undefined;
   }
 
   onattribname(start: number, end: number): void {
-    if (this.#link === undefined) return;
+    if (this.#tag !== "anchor" && this.#tag !== "link") return;
     this.#attribute = linkAttribute(this.#source, this.#base + start, this.#base + end);
     this.#nameStart = this.#base + start;
     this.#valueStart = -1;
   }
 
   onattribdata(start: number, end: number): void {
+    if (this.#attribute === undefined) return;
     if (this.#valueStart === -1) this.#valueStart = this.#base + start;
     this.#valueEnd = this.#base + end;
   }
 
   onattribend(quote: QuoteType, end: number): void {
-    const link = this.#link;
     const attribute = this.#attribute;
-    if (link === undefined || attribute === undefined || this.#probing) return;
+    if (attribute === undefined || this.#probing) return;
     this.#attribute = undefined;
     const hasValue = quote !== QuoteType.NoValue && this.#valueStart !== -1;
-    if (attribute !== "href") this.#markerRanges.push({ start: this.#nameStart, end: this.#base + end });
-    if (link.has(attribute)) return;
-    link.set(
-      attribute,
-      hasValue ? trimmed(this.#source, this.#valueStart, this.#valueEnd) : { start: 0, end: 0 },
-    );
+    const value = hasValue ? trimmed(this.#source, this.#valueStart, this.#valueEnd) : NO_VALUE;
+    if (attribute === "href") {
+      this.#href ??= value;
+      return;
+    }
+    if (this.#markers === undefined) {
+      this.#markers = new Map();
+      this.#markerRanges = [];
+    }
+    this.#markerRanges.push({ start: this.#nameStart, end: this.#base + end });
+    if (!this.#markers.has(attribute)) this.#markers.set(attribute, value);
   }
 
   onopentagend(index: number): void {
     if (this.#probing) return;
     const end = this.#base + index + 1;
-    if (this.#link !== undefined) this.#endLink();
-    if (this.#isBody && !this.#inConditional) this.bodyStart ??= end;
-    if (this.#isRaw) this.#inRaw = true;
-    this.#settle(this.#isRaw ? this.#tagStart : end);
+    switch (this.#tag) {
+      case "other":
+        break;
+      case "anchor":
+        this.#judgeVisibleText();
+        this.#endLink();
+        break;
+      case "link":
+        this.#endLink();
+        break;
+      case "body":
+        if (!this.#inConditional) this.bodyStart ??= end;
+        break;
+      case "raw":
+      case "script":
+        this.#inRaw = true;
+        this.#rawStart = end;
+        this.#settle(this.#tagStart);
+        return;
+    }
+    this.#settle(end);
   }
 
   onselfclosingtag(index: number): void {
@@ -231,6 +251,10 @@ class HtmlScanner implements TokenizerCallbacks {
 
   onclosetag(start: number, end: number): void {
     if (this.#probing) return;
+    if (this.#isLost(this.#base + start - 2, this.#base + end)) {
+      this.#lose();
+      return;
+    }
     this.#inRaw = false;
     if (this.#open !== undefined && isName(this.#source, this.#base + start, this.#base + end, "a"))
       this.#judgeVisibleText();
@@ -254,8 +278,11 @@ class HtmlScanner implements TokenizerCallbacks {
     if (this.#source.startsWith("[", start)) this.#scanConditional(start, index - offset);
   }
 
-  oncdata(_start: number, index: number): void {
-    if (!this.#probing) this.#settle(this.#base + index + 1);
+  oncdata(start: number, index: number): void {
+    if (this.#probing) return;
+    // Outside of SVG and MathML it is a comment up to the first `>`, and the tokenizer doesn't know where it is.
+    if (this.#source.indexOf(">", this.#base + start) < this.#base + index) this.#lose();
+    else this.#settle(this.#base + index + 1);
   }
 
   ondeclaration(_start: number, index: number): void {
@@ -267,6 +294,27 @@ class HtmlScanner implements TokenizerCallbacks {
   ontextentity(): void {}
   onprocessinginstruction(): void {}
   onend(): void {}
+
+  #lose(): void {
+    this.#probing = true;
+    this.#lost = true;
+  }
+
+  /**
+   * Two constructs end elsewhere than the tokenizer believes: a script inside of a comment inside of a script (HTML,
+   * "script data double escaped state"), and a closing tag with a `>` in a quoted attribute. Nobody means either in
+   * a mail; from there on nothing is touched.
+   */
+  #isLost(start: number, nameEnd: number): boolean {
+    const source = this.#source;
+    if (this.#inRaw && this.#tag === "script") {
+      const script = source.slice(this.#rawStart, start);
+      const comment = script.indexOf("<!--");
+      if (comment !== -1 && script.toLowerCase().includes("<script", comment)) return true;
+    }
+    if (source.charCodeAt(nameEnd) === GREATER_THAN) return false;
+    return /["']/.test(source.slice(nameEnd, source.indexOf(">", nameEnd)));
+  }
 
   #settle(offset: number): void {
     if (this.#inConditional) return;
@@ -281,56 +329,60 @@ class HtmlScanner implements TokenizerCallbacks {
   }
 
   #endLink(): void {
-    const attributes = this.#link;
-    this.#link = undefined;
-    if (attributes === undefined) return;
-    if (this.#isAnchor) this.#judgeVisibleText();
     const first = this.edits.length;
-    const href = attributes.get("href");
-    if (href !== undefined) this.#judgeLink(href, attributes);
-    if (this.#markerRanges.length === 0 || this.#settings.keepMarkers) return;
+    if (this.#href !== undefined) this.#judgeLink(this.#href, this.#markers);
+    if (this.#markers === undefined || this.#settings.keepMarkers) return;
     for (const range of this.#markerRanges) this.edits.push(this.#removal(range));
     // The edits of one tag come in the order of its attributes, whichever that is.
     const ofThisTag = this.edits.splice(first).sort((a, b) => a.start - b.start);
     const edit = ofThisTag.findIndex(({ insert }) => insert.kind === "link");
-    if (edit !== -1 && this.#open?.link === this.links.length - 1)
+    if (edit !== -1 && this.#open?.link === this.links.length - 1) {
       this.#open = { ...this.#open, edit: first + edit };
+    }
     this.edits.push(...ofThisTag);
   }
 
-  #judgeLink(href: AttributeRange, attributes: ReadonlyMap<LinkAttribute, AttributeRange>): void {
-    const url = this.#url(href);
+  #judgeLink(href: AttributeRange, markers: ReadonlyMap<Marker, AttributeRange> | undefined): void {
+    const raw = this.#source.slice(href.start, href.end);
+    const simple = isOrdinaryUrl(raw) ? withoutAmp(raw) : undefined;
+    const isOrdinary = simple !== undefined;
+    const url = simple ?? this.#url(raw);
     const candidate: LinkCandidate =
-      attributes.size === 1
-        ? { url }
+      markers === undefined
+        ? { url, isOrdinary }
         : {
             url,
-            clicktrack: this.#value(attributes.get("data-msys-clicktrack")),
-            linkname: this.#value(attributes.get("data-msys-linkname")),
-            unsubscribe: this.#value(attributes.get("data-msys-unsubscribe")),
-            sublink: this.#value(attributes.get("data-msys-sublink")),
+            isOrdinary,
+            clicktrack: this.#value(markers.get("data-msys-clicktrack")),
+            linkname: this.#value(markers.get("data-msys-linkname")),
+            unsubscribe: this.#value(markers.get("data-msys-unsubscribe")),
+            sublink: this.#value(markers.get("data-msys-sublink")),
           };
     const { report, insert } = this.#judge(candidate);
     this.links.push(report);
     if (insert === undefined) return;
     this.edits.push({ start: href.start, end: href.end, insert });
-    if (this.#settings.skipUrlText && this.#isAnchor) {
+    if (this.#settings.skipUrlText && this.#tag === "anchor") {
       this.#open = { link: this.links.length - 1, edit: this.edits.length - 1, text: "" };
     }
   }
 
   #value(range: AttributeRange | undefined): string | undefined {
-    if (range === undefined) return undefined;
-    const raw = this.#decode(this.#source.slice(range.start, range.end));
-    const decoded = raw.includes("&") ? decodeHTMLAttribute(raw) : raw;
+    return range === undefined ? undefined : this.#text(this.#source.slice(range.start, range.end));
+  }
+
+  /** An attribute's value as HTML reads it. */
+  #text(raw: string): string {
+    const unicode = this.#decode(raw);
+    const decoded = unicode.includes("&") ? decodeHTMLAttribute(unicode) : unicode;
     return decoded.includes("\0") ? decoded.replaceAll("\0", "\ufffd") : decoded;
   }
 
   /** The URL as a browser reads it (WHATWG URL, "basic URL parser", steps 1 to 3: stripped at both ends, tabs and line breaks taken out). */
-  #url(range: AttributeRange): string {
-    const raw = this.#source.slice(range.start, range.end);
-    if (PLAIN_URL.test(raw)) return raw;
-    return (this.#value(range) ?? "").replace(ENDS_OF_URL, "").replace(/[\t\n\r]/g, "");
+  #url(raw: string): string {
+    return this.#text(raw)
+      .replace(ENDS_OF_URL, "")
+      .replace(/[\t\n\r]/g, "");
   }
 
   /** A marker goes with the white space before it, unless two attributes would then run together. */
@@ -365,15 +417,32 @@ class HtmlScanner implements TokenizerCallbacks {
     this.#inConditional = false;
     this.#base = 0;
     this.#inRaw = false;
-    this.#link = undefined;
+    this.#tag = "other";
+    this.#attribute = undefined;
   }
 }
 
-/** Nothing to decode and nothing to strip. */
-const PLAIN_URL = /^[!-%'-~]*$/;
+/** An attribute's text without any reference but `&amp;`, the only one that most URLs have; `undefined` with another. */
+function withoutAmp(raw: string): string | undefined {
+  let text = "";
+  let at = 0;
+  for (let amp = raw.indexOf("&"); amp !== -1; amp = raw.indexOf("&", at)) {
+    if (!raw.startsWith("amp;", amp + 1)) return undefined;
+    text += raw.slice(at, amp + 1);
+    at = amp + "&amp;".length;
+  }
+  return at === 0 ? raw : text + raw.slice(at);
+}
+
 const ENDS_OF_URL = /^[\0-\x20]+|[\0-\x20]+$/g;
 
-function linkAttribute(source: string, start: number, end: number): LinkAttribute | undefined {
+function kindOfTag(name: string): "link" | "body" | "raw" | "script" | "other" {
+  if (name === "area" || VML_LINKS.has(name)) return "link";
+  if (name === "body" || name === "script") return name;
+  return RAW_TEXT.has(name) ? "raw" : "other";
+}
+
+function linkAttribute(source: string, start: number, end: number): "href" | Marker | undefined {
   const length = end - start;
   if (length === 4) return isName(source, start, end, "href") ? "href" : undefined;
   // The markers have 17 to 21 letters.
@@ -394,11 +463,13 @@ function trimmed(source: string, from: number, to: number): AttributeRange {
   return { start, end };
 }
 
+const GREATER_THAN = 0x3e;
+
 /** HTML's white space. */
 function isSpace(code: number): boolean {
   return code === 0x20 || (code >= 0x09 && code <= 0x0d && code !== 0x0b);
 }
 
 function isSpaceOrEnd(code: number): boolean {
-  return isSpace(code) || code === 0x3e;
+  return isSpace(code) || code === GREATER_THAN;
 }

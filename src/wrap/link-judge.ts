@@ -8,6 +8,8 @@ import type { LinkInsert } from "./splice.ts";
 export interface LinkCandidate {
   /** Decoded and stripped as a browser does it. */
   readonly url: string;
+  /** {@link isOrdinaryUrl} held. */
+  readonly isOrdinary?: boolean;
   readonly clicktrack?: string | undefined;
   readonly linkname?: string | undefined;
   readonly unsubscribe?: string | undefined;
@@ -36,18 +38,25 @@ export function createLinkJudge(part: Part, settings: Settings): LinkJudge {
     const { url } = candidate;
     const linkName = candidate.linkname ? cutLinkName(candidate.linkname) : undefined;
     const sublink = candidate.sublink === undefined ? "" : sublinkPath(candidate.sublink);
-    const reason = reasonAgainst(candidate, settings) ?? doubt ?? switchedOff;
-    const tooLong = reason === undefined && !fits(url, linkName, sublink, settings) ? "too_long" : reason;
-    const named = linkName === undefined ? { url, part } : { url, part, name: linkName };
-    if (tooLong !== undefined) return { report: { ...named, tracked: false, reason: tooLong } };
+    let reason = reasonAgainst(candidate, settings) ?? doubt ?? switchedOff;
+    if (reason === undefined && !fits(url, linkName, sublink, settings)) reason = "too_long";
+    if (reason !== undefined) return { report: untracked(candidate.url, part, linkName, reason) };
 
     const type: ClickType = isMarked(candidate.unsubscribe, "1") ? "link_unsubscribe" : clickType;
-    const insert = { kind: "link", type, target: url, sublink } as const;
-    return {
-      report: { ...named, tracked: true },
-      insert: linkName === undefined ? insert : { ...insert, linkName },
-    };
+    // Written out, because spreading costs more than all the rest of this function.
+    return linkName === undefined
+      ? { report: { url, part, tracked: true }, insert: { kind: "link", type, target: url, sublink } }
+      : {
+          report: { url, part, name: linkName, tracked: true },
+          insert: { kind: "link", type, target: url, linkName, sublink },
+        };
   };
+}
+
+function untracked(url: string, part: Part, name: string | undefined, reason: LinkReason): LinkReport {
+  return name === undefined
+    ? { url, part, tracked: false, reason }
+    : { url, part, name, tracked: false, reason };
 }
 
 function switchedOffReason(part: Part, settings: Settings): LinkReason | undefined {
@@ -57,14 +66,33 @@ function switchedOffReason(part: Part, settings: Settings): LinkReason | undefin
   return undefined;
 }
 
-function reasonAgainst({ url, clicktrack }: LinkCandidate, settings: Settings): LinkReason | undefined {
+function reasonAgainst(
+  { url, isOrdinary, clicktrack }: LinkCandidate,
+  settings: Settings,
+): LinkReason | undefined {
+  const reason = isOrdinary ? undefined : reasonAgainstUrl(url);
+  if (reason !== undefined) return reason;
+  if (isMarked(clicktrack, "0")) return "opted_out";
+  return !isOrdinary && isOurs(url, settings) ? "already_wrapped" : undefined;
+}
+
+function reasonAgainstUrl(url: string): LinkReason | undefined {
   if (TEMPLATE_MARKER.test(url)) return "template_marker";
   if (!/^https?:\/\//i.test(url)) return "not_http";
-  if (!URL.canParse(url)) return "invalid_url";
-  if (isMarked(clicktrack, "0")) return "opted_out";
-  if (isOurs(url, settings)) return "already_wrapped";
-  return undefined;
+  return URL.canParse(url) ? undefined : "invalid_url";
 }
+
+/**
+ * What most links look like: a host name and ordinary characters, so that there is nothing to strip and nothing
+ * that a judge could object to, nor a path like ours. `&` may begin a character reference: that is for the scanner to know.
+ */
+export function isOrdinaryUrl(text: string): boolean {
+  return ORDINARY_URL.test(text) && !text.includes("/e/");
+}
+
+/** Neither `%`, which may be half of a marker, nor `--` in a label, which may be wrong Punycode. */
+const ORDINARY_URL =
+  /^https?:\/\/(?:[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\.)+[a-zA-Z]{2,}(?:\/[\w\-.~/?=&;:@!$'(),+#]*)?$/;
 
 /** Forgives the slash of `<a data-msys-clicktrack=0/>`, which is part of an unquoted value. */
 function isMarked(value: string | undefined, mark: "0" | "1"): boolean {

@@ -1,0 +1,187 @@
+/**
+ * `POST /api/v1/wrap` with `Content-Type: message/rfc822`: one message for one recipient, bytes in and bytes out, in
+ * memory that does not grow with its attachments. What the caller wants stands in the query, or in the message's own
+ * `X-MSYS-API` header, which is taken out; the query wins.
+ */
+import { Readable } from "node:stream";
+
+import { AppError } from "../domain/errors.ts";
+import { domainOfAddress } from "../domain/hostname.ts";
+import type { Selection } from "../domain/selection.ts";
+import { createMessageWrapper, type MessageWrapper } from "../wrap/mime.ts";
+import { messageHeaderField } from "../wrap/mime-header.ts";
+import { selectDomain } from "./domain-selection.ts";
+import { booleanParameter, choicesParameter } from "./query.ts";
+import { type Call, type RawBody, type Reply, results } from "./route.ts";
+import {
+  compileOptions,
+  parseRecipient,
+  reportToWire,
+  type WrapDeps,
+  type WrapOptions,
+} from "./wrap-options.ts";
+
+export const RAW_MESSAGE_DESCRIPTION =
+  "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead) and the options by their names. Options may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`) say what was used.";
+
+const LIMIT_BYTES = 64 * 1024 * 1024;
+/** A header that is longer is not looked into; the message goes through all the same. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+const CONTROL_HEADER = "x-msys-api";
+const TRACKING = ["off", "opens", "clicks", "full"] as const;
+const OPTION_NAMES = [
+  "open_tracking",
+  "click_tracking",
+  "initial_open",
+  "text_tracking",
+  "keep_markers",
+  "skip_url_text",
+  "allow_signed_body",
+] as const satisfies readonly (keyof WrapOptions)[];
+
+export function rawMessage(deps: WrapDeps): RawBody {
+  return {
+    contentType: "message/rfc822",
+    limitBytes: LIMIT_BYTES,
+    handle: (call) => wrapMessage(call, deps),
+  };
+}
+
+async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): Promise<Reply> {
+  const { query, tenant } = call;
+  const recipient = parseRecipient(parseRecipientParameters(query), {
+    field: "",
+    subaccountId: tenant.write,
+    nowMs: deps.now(),
+  });
+  const dryRun = booleanParameter(query, "dry_run") ?? false;
+  const { start, rest } = await readHeader(call.body);
+  const options = { ...optionsInHeader(start), ...optionsInQuery(query) };
+  const selection = await selectDomain(wishOf(query, start), tenant.write, deps);
+  const off = selection.kind === "untracked" && !dryRun ? ({ tracking: "off" } as const) : {};
+  const wrapper = createMessageWrapper(
+    { ...recipient, ...off },
+    {
+      ...compileOptions(options, { selection, keys: deps.keys(), ports: deps.ports }),
+      dropFields: [CONTROL_HEADER],
+    },
+  );
+  const pieces = wrapPieces(wrapper, start, rest);
+  if (dryRun) return report(pieces, wrapper, selection);
+  return {
+    status: 200,
+    contentType: "message/rfc822",
+    headers: { "x-waypost-message-id": recipient.messageId, ...headersOf(selection) },
+    body: Readable.from(pieces, { objectMode: false }),
+  };
+}
+
+function parseRecipientParameters(query: Call["query"]): Parameters<typeof parseRecipient>[0] {
+  const { rcpt_to, message_id } = query;
+  if (rcpt_to === undefined || rcpt_to === "")
+    throw new AppError("missing_field", "field 'rcpt_to' is required");
+  const [tracking] = choicesParameter(query, "tracking", TRACKING) ?? [];
+  return {
+    address: rcpt_to,
+    ...(message_id === undefined ? {} : { message_id }),
+    ...(tracking === undefined ? {} : { tracking }),
+  };
+}
+
+function optionsInQuery(query: Call["query"]): WrapOptions {
+  const given = OPTION_NAMES.map((name) => [name, booleanParameter(query, name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+function optionsInHeader(start: Buffer): WrapOptions {
+  const field = messageHeaderField(start, CONTROL_HEADER);
+  if (field === undefined) return {};
+  const options = parseControlHeader(field);
+  const given = OPTION_NAMES.map((name) => [name, options[name]] as const).filter(
+    ([, value]) => value !== undefined,
+  );
+  const wrong = given.find(([, value]) => typeof value !== "boolean");
+  if (wrong !== undefined) throw invalidControlHeader(`'${wrong[0]}' must be of type 'boolean'`);
+  return Object.fromEntries(given) as WrapOptions;
+}
+
+function parseControlHeader(text: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw invalidControlHeader("must be a JSON object", cause);
+  }
+  if (!isObject(parsed)) throw invalidControlHeader("must be a JSON object");
+  const { options = {} } = parsed;
+  if (!isObject(options)) throw invalidControlHeader("'options' must be of type 'json object'");
+  return options;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalidControlHeader(problem: string, cause?: unknown): AppError {
+  return new AppError("invalid_parameters", `X-MSYS-API ${problem}`, { cause });
+}
+
+function wishOf(query: Call["query"], start: Buffer): { tracking_domain?: string; sending_domain?: string } {
+  const from = messageHeaderField(start, "from") ?? "";
+  const address = /<([^<>]*)>\s*$/.exec(from)?.[1] ?? from;
+  const sendingDomain = query["sending_domain"] ?? domainOfAddress(address.trim());
+  return {
+    ...(query["tracking_domain"] === undefined ? {} : { tracking_domain: query["tracking_domain"] }),
+    ...(sendingDomain === undefined ? {} : { sending_domain: sendingDomain }),
+  };
+}
+
+/** Reads on until the message's header is there, since it says how the rest is to be read. */
+async function readHeader(
+  body: AsyncIterable<Buffer>,
+): Promise<{ readonly start: Buffer; readonly rest: AsyncIterator<Buffer> }> {
+  const rest = body[Symbol.asyncIterator]();
+  let start = Buffer.alloc(0);
+  while (start.length < MAX_HEADER_BYTES && !hasWholeHeader(start)) {
+    const { done, value } = await rest.next();
+    if (done === true) break;
+    start = Buffer.concat([start, value]);
+  }
+  return { start, rest };
+}
+
+function hasWholeHeader(start: Buffer): boolean {
+  return start.includes("\r\n\r\n") || start.includes("\n\n");
+}
+
+async function* wrapPieces(
+  wrapper: MessageWrapper,
+  start: Buffer,
+  rest: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer> {
+  yield* wrapper.write(start);
+  for (let next = await rest.next(); next.done !== true; next = await rest.next())
+    yield* wrapper.write(next.value);
+  yield* wrapper.end();
+}
+
+async function report(
+  pieces: AsyncIterable<Buffer>,
+  wrapper: MessageWrapper,
+  selection: Selection,
+): Promise<Reply> {
+  for await (const _piece of pieces) {
+    // Only the report is asked for; it is complete once the message has gone through.
+  }
+  const domain =
+    selection.kind === "selected"
+      ? { tracking_domain: selection.domain.domain }
+      : { untracked_reason: selection.reason };
+  return results({ ...domain, messages: [], ...reportToWire(wrapper, selection) });
+}
+
+function headersOf(selection: Selection): Readonly<Record<string, string>> {
+  return selection.kind === "selected"
+    ? { "x-waypost-tracking-domain": selection.domain.domain }
+    : { "x-waypost-untracked-reason": selection.reason };
+}
