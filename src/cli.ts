@@ -48,6 +48,23 @@ for (const [name, description] of [
   );
 }
 
+const keyring = program.command("keyring").description("the keys that seal links");
+withSettings(
+  keyring.command("rotate").description("add a key for new links; every older one is kept for ever"),
+)
+  .option("--active-in <seconds>", "when new links use it: every edge must have it by then", "300")
+  .action(async (options: { activeIn: string }, command) =>
+    (await import("./commands/keyring.ts")).rotateKeys(options.activeIn, configOf(command).config),
+  );
+withSettings(keyring.command("list").description("list the keys, without their secrets")).action(
+  async (_options, command) => (await import("./commands/keyring.ts")).listKeys(configOf(command).config),
+);
+withSettings(
+  keyring.command("export").description("print the key ring, sealed with the secret, for the wrap library"),
+).action(async (_options, command) =>
+  (await import("./commands/keyring.ts")).exportKeys(configOf(command).config),
+);
+
 const keys = program.command("keys").description("API keys, in the local data directory or database");
 withSettings(keys.command("create").description("make a key and print it, once"))
   .requiredOption("--label <text>", "what the key is for")

@@ -28,7 +28,7 @@ import { createMetrics } from "./ops/metrics.ts";
 import { createOpsServer } from "./ops/server.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { storeLocation } from "./store-location.ts";
-import type { KeyRing } from "./token/key-ring.ts";
+import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
 
@@ -97,7 +97,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       await createApi({
         routes: createRoutes({
           store,
-          keys: () => keys,
+          keys: createKeyRingSource({ masterSecret, keys, snapshot }),
           isRestricted,
           verify: (domain) => verifier.verify(domain, "asked"),
           ports: edgePorts(config),
@@ -129,6 +129,22 @@ function edgePorts(config: Config): EdgePorts {
     publicHttps: config.publicHttpsPort,
     listenHttp: config.edgeHttpListen.port,
     listenHttps: undefined,
+  };
+}
+
+/** The key ring of the last published snapshot, as it seals now: a rotation is taken up without a restart. */
+function createKeyRingSource(parts: {
+  readonly masterSecret: string;
+  readonly keys: KeyRing;
+  readonly snapshot: SnapshotPublisher;
+}): () => KeyRing {
+  let opened = { sealed: "", ring: parts.keys };
+  return () => {
+    const sealed = parts.snapshot.sealedKeys();
+    if (sealed !== opened.sealed) {
+      opened = { sealed, ring: openSealedKeyRing(sealed, parts.masterSecret) ?? opened.ring };
+    }
+    return keyRingAt(opened.ring, Date.now() / 1000);
   };
 }
 

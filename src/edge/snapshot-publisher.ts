@@ -30,6 +30,8 @@ export interface SnapshotPublisherOptions {
 export interface SnapshotPublisher {
   /** The hosts as last published. */
   hosts(): ReadonlyMap<string, HostEntry>;
+  /** The key ring as last published: what is sealed with a key of it, every edge here can open. */
+  sealedKeys(): string;
   stop(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export async function startSnapshotPublisher(options: SnapshotPublisherOptions):
   const running = run();
   return {
     hosts: () => published.hosts,
+    sealedKeys: () => published.sealedKeys,
     stop: async () => {
       stopping.abort();
       await running;
@@ -65,6 +68,7 @@ export async function startSnapshotPublisher(options: SnapshotPublisherOptions):
 interface Published {
   readonly version: number;
   readonly hosts: ReadonlyMap<string, HostEntry>;
+  readonly sealedKeys: string;
 }
 
 async function publish({ source, path }: SnapshotPublisherOptions): Promise<Published> {
@@ -72,8 +76,9 @@ async function publish({ source, path }: SnapshotPublisherOptions): Promise<Publ
   const hosts = new Map(
     rows.map(({ domain, owners, blocked }): [string, HostEntry] => [domain, { owners, blocked }]),
   );
-  await writeSnapshot(path, { version, hosts, sealedKeys: await source.sealedKeyRing() });
-  return { version, hosts };
+  const published = { version, hosts, sealedKeys: await source.sealedKeyRing() };
+  await writeSnapshot(path, published);
+  return published;
 }
 
 /** False once it is time to stop. */

@@ -3,7 +3,14 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { createKeyRing, type KeyRing, openSealedKeyRing, rotateKeyRing, sealKeyRing } from "./key-ring.ts";
+import {
+  createKeyRing,
+  type KeyRing,
+  keyRingAt,
+  openSealedKeyRing,
+  rotateKeyRing,
+  sealKeyRing,
+} from "./key-ring.ts";
 import { seal, unseal } from "./sealed.ts";
 
 const SECRET = "a master secret";
@@ -68,4 +75,14 @@ test("a ring that a later version wrote is refused, not misread", () => {
     openSealedKeyRing(seal(Buffer.from(JSON.stringify(empty)), SECRET, "key-ring"), SECRET),
     undefined,
   );
+});
+
+test("a new key seals from its time on, and opens at once", () => {
+  const first = createKeyRing();
+  const sealed = sealKeyRing(rotateKeyRing(first, 1000), "master secret");
+  const ring = openSealedKeyRing(sealed, "master secret");
+  assert.ok(ring !== undefined);
+  assert.ok(ring.keys.has(2));
+  assert.equal(keyRingAt(ring, 999).current.id, 1);
+  assert.equal(keyRingAt(ring, 1000).current.id, 2);
 });

@@ -15,9 +15,12 @@ export interface TokenKey {
   readonly secret: Buffer;
   readonly macKey: Buffer;
   readonly cipherKey: Buffer;
+  /** New tokens use it from then on. Later than its creation, so that every edge has it before a token needs it. */
+  readonly activeFromSeconds: number;
 }
 
 export interface KeyRing {
+  /** Seals new tokens: see {@link keyRingAt}. */
   readonly current: TokenKey;
   readonly keys: ReadonlyMap<number, TokenKey>;
   /** Proves that an edge is ours (`probe-mac.ts`). Rotation keeps it: edges holding an older ring must still agree. */
@@ -35,8 +38,11 @@ export function createKeyRing(): KeyRing {
   return { current, keys: new Map([[current.id, current]]), probeKey: randomBytes(KEY_BYTES) };
 }
 
-/** The ring with a new current key. Throws `resource_conflict` when all 255 ids are used. */
-export function rotateKeyRing(ring: KeyRing): KeyRing {
+/**
+ * The ring with a new key, which becomes current at the given time; at once when there is none. Throws
+ * `resource_conflict` when all 255 ids are used.
+ */
+export function rotateKeyRing(ring: KeyRing, activeFromSeconds = 0): KeyRing {
   const id = Math.max(...ring.keys.keys()) + 1;
   if (id > MAX_KEY_ID) {
     throw new AppError(
@@ -44,13 +50,27 @@ export function rotateKeyRing(ring: KeyRing): KeyRing {
       `The key ring is full: it holds ${MAX_KEY_ID} keys and drops none`,
     );
   }
-  const current = tokenKey(id, randomBytes(KEY_BYTES));
-  return { ...ring, current, keys: new Map([...ring.keys, [id, current]]) };
+  const added = tokenKey(id, randomBytes(KEY_BYTES), activeFromSeconds);
+  const keys = new Map([...ring.keys, [id, added]]);
+  return { ...ring, keys, current: activeFromSeconds === 0 ? added : ring.current };
+}
+
+/** The ring as it seals at a time: its newest key that is active by then. */
+export function keyRingAt(ring: KeyRing, nowSeconds: number): KeyRing {
+  const active = [...ring.keys.values()].filter(({ activeFromSeconds }) => activeFromSeconds <= nowSeconds);
+  const current = active.reduce((newest, key) => (key.id > newest.id ? key : newest), ring.current);
+  return current === ring.current ? ring : { ...ring, current };
 }
 
 /** A key from its stored form. The secret is 32 bytes. */
-export function tokenKey(id: number, secret: Buffer): TokenKey {
-  return { id, secret, macKey: subKey(secret, "mac"), cipherKey: subKey(secret, "cipher") };
+export function tokenKey(id: number, secret: Buffer, activeFromSeconds = 0): TokenKey {
+  return {
+    id,
+    secret,
+    macKey: subKey(secret, "mac"),
+    cipherKey: subKey(secret, "cipher"),
+    activeFromSeconds,
+  };
 }
 
 /** The ring as text for a store or a snapshot, encrypted under the master secret. */
@@ -58,7 +78,11 @@ export function sealKeyRing(ring: KeyRing, masterSecret: string): string {
   const stored: StoredRing = {
     version: VERSION,
     current: ring.current.id,
-    keys: [...ring.keys.values()].map(({ id, secret }) => [id, secret.toString("base64url")]),
+    keys: [...ring.keys.values()].map(({ id, secret, activeFromSeconds }) => [
+      id,
+      secret.toString("base64url"),
+      activeFromSeconds,
+    ]),
     probeKey: ring.probeKey.toString("base64url"),
   };
   return seal(Buffer.from(JSON.stringify(stored)), masterSecret, PURPOSE);
@@ -72,7 +96,10 @@ export function openSealedKeyRing(text: string, masterSecret: string): KeyRing |
   const stored = JSON.parse(bytes.toString()) as StoredRing;
   if (stored.version !== VERSION) return undefined;
   const keys = new Map(
-    stored.keys.map(([id, secret]) => [id, tokenKey(id, Buffer.from(secret, "base64url"))]),
+    stored.keys.map(([id, secret, activeFrom]) => [
+      id,
+      tokenKey(id, Buffer.from(secret, "base64url"), activeFrom),
+    ]),
   );
   const current = keys.get(stored.current);
   if (current === undefined) return undefined;
@@ -82,7 +109,7 @@ export function openSealedKeyRing(text: string, masterSecret: string): KeyRing |
 interface StoredRing {
   readonly version: number;
   readonly current: number;
-  readonly keys: readonly (readonly [id: number, secret: string])[];
+  readonly keys: readonly (readonly [id: number, secret: string, activeFromSeconds: number])[];
   readonly probeKey: string;
 }
 

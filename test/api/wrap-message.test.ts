@@ -131,9 +131,7 @@ suite("raw messages", () => {
     const [first, second] = json.results.messages;
     assert.ok(first.content.email_rfc822.includes("/e/"));
     assert.equal(second.content.email_rfc822, MESSAGE);
-    assert.deepEqual(json.results.skipped, [
-      { content_type: "application/octet-stream", reason: "attachment" },
-    ]);
+    assert.deepEqual(json.results.skipped, [{ content_type: "text/plain", reason: "attachment" }]);
     const both = await waypost.call("POST", WRAP, {
       body: { content: { email_rfc822: MESSAGE, html: "x" }, recipients: [{ address: "a@example.com" }] },
     });
