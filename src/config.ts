@@ -93,6 +93,11 @@ export const SETTINGS = {
     wholeNumber(4096, 16, 1_048_576),
     "Megabytes the spool may take on disk. Beyond it redirects go on and the loss is counted.",
   ),
+  edgeMaxRequestsPerAddress: setting(
+    "0: any number",
+    wholeNumber(0, 0, 1_000_000),
+    "Requests that one address may make to an edge worker in ten seconds; more are answered with 403.",
+  ),
   trustedProxies: setting(
     "none",
     list(cidr),

@@ -25,7 +25,7 @@ import { readMasterSecret } from "./master-secret.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
-import { createOpsServer } from "./ops/server.ts";
+import { createOpsServer, type OpsServer } from "./ops/server.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { storeLocation } from "./store-location.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
@@ -111,9 +111,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
         log: log.child({ part: "api" }),
       }),
     );
-    const ops = up(
-      createOpsServer({ notReady: () => whyNotReady(store, edgeStats), metrics: createMetrics(spool) }),
-    );
+    const ops = up(createOperations({ store, spool, edgeStats }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = await api.listen(config.apiListen);
     return { apiAddress, opsAddress, generatedKey, edgeStats, stop };
@@ -205,6 +203,19 @@ async function createFirstKey(store: Store, config: Config): Promise<string | un
     Date.now(),
   );
   return created !== undefined && config.apiKey === undefined ? key : undefined;
+}
+
+function createOperations(parts: {
+  readonly store: Store;
+  readonly spool: SpoolReader;
+  readonly edgeStats: EdgeStatsBook;
+}): OpsServer {
+  const { store, spool, edgeStats } = parts;
+  const workers = () => edgeStats.current(Date.now());
+  return createOpsServer({
+    notReady: () => whyNotReady(store, edgeStats),
+    metrics: createMetrics({ spool, workers, now: Date.now }),
+  });
 }
 
 async function whyNotReady(store: Store, edgeStats: EdgeStatsBook): Promise<readonly string[]> {

@@ -18,6 +18,9 @@ export async function edge(config: Config): Promise<void> {
     maxSpoolBytes: Math.floor((config.spoolMaxMb * MEGABYTE) / config.edgeWorkers),
     commitDeadlineMs: config.edgeCommitDeadlineMs,
     trustedProxies: config.trustedProxies,
+    ...(config.edgeMaxRequestsPerAddress === 0
+      ? {}
+      : { maxRequestsPerAddress: config.edgeMaxRequestsPerAddress }),
     log: createLogger({ level: config.logLevel, terminal: process.stdout.isTTY, part: "edge" }),
   });
 }

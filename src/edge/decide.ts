@@ -46,11 +46,10 @@ export function decide(request: EdgeRequest, snapshot: EdgeSnapshot, nowMs: numb
 }
 
 function decideLink(token: LinkToken, isRecorded: boolean): Decision {
-  const event = isRecorded ? { event: token } : {};
-  if (!("target" in token)) return { reply: "pixel", ...event };
+  if (!("target" in token)) return isRecorded ? { reply: "pixel", event: token } : { reply: "pixel" };
   const location = locationOf(token.target);
   if (location === undefined) return { reply: "not_found", reason: "unusable_target" };
-  return { reply: "redirect", location, ...event };
+  return isRecorded ? { reply: "redirect", location, event: token } : { reply: "redirect", location };
 }
 
 function decideProbe(nonce: string, host: string, snapshot: EdgeSnapshot): Decision {

@@ -24,7 +24,7 @@ export interface ForwardedRequest {
 
 /** `trustedProxies` is `undefined` when there are none. Never throws. */
 export function clientFacts(request: ForwardedRequest, trustedProxies: BlockList | undefined): ClientFacts {
-  const peer = plainAddress(request.peerAddress);
+  const peer = request.peerAddress === undefined ? undefined : withoutMapping(request.peerAddress);
   const host = canonicalHost(request.targetHost ?? request.headers.host);
   if (trustedProxies === undefined || peer === undefined || !containsAddress(trustedProxies, peer)) {
     return { host, ipAddress: peer };
@@ -92,10 +92,13 @@ function withoutPort(hop: string): string {
   return /^[^:]*:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(":")) : hop;
 }
 
+function plainAddress(text: string): string | undefined {
+  const address = withoutMapping(text);
+  return isIP(address) === 0 ? undefined : address;
+}
+
 /** Without the IPv6 mapping (RFC 4291 section 2.5.5.2) that a dual-stack socket gives IPv4 peers. */
-function plainAddress(address: string | undefined): string | undefined {
-  if (address === undefined) return undefined;
-  const plain =
-    address.toLowerCase().startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
-  return isIP(plain) === 0 ? undefined : plain;
+function withoutMapping(address: string): string {
+  const isMapped = address.startsWith("::") && /^::ffff:[\d.]+$/i.test(address);
+  return isMapped ? address.slice("::ffff:".length) : address;
 }

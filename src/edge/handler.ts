@@ -4,11 +4,13 @@ import type { BlockList } from "node:net";
 
 import type { LinkToken } from "../token/link-token.ts";
 import type { EdgeCounters } from "./counters.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import { type Decision, decide } from "./decide.ts";
 import { type ClientFacts, clientFacts } from "./forwarded.ts";
 import { LIMITED_REPLY, NOT_READY_REPLY, type Reply, type ReplyKind, replyTo } from "./replies.ts";
 import type { EdgeSnapshot } from "./snapshot.ts";
-import type { ObservedEvent, RecordOutcome } from "./spool.ts";
+import type { RecordOutcome } from "./spool.ts";
+import type { ObservedEvent } from "./spool-record.ts";
 
 export interface EdgeHandlerDeps {
   readonly snapshot: () => EdgeSnapshot | undefined;
@@ -29,6 +31,10 @@ const MAX_USER_AGENT_CHARS = 1024;
 const MAX_ACCEPT_LANGUAGE_CHARS = 256;
 
 export function createEdgeHandler(deps: EdgeHandlerDeps): RequestListener {
+  const deadlines = createDeadlines<Exchange>(deps.commitDeadlineMs, (exchange) => {
+    deps.counters.lateCommits += 1;
+    answer(deps, exchange);
+  });
   return (request, response) => {
     const nowMs = deps.now();
     const { path, targetHost } = splitTarget(request.url ?? "/");
@@ -47,7 +53,7 @@ export function createEdgeHandler(deps: EdgeHandlerDeps): RequestListener {
     const exchange = { request, response, kind: decision.reply, reply: replyTo(decision) };
     const link = recordedLink(decision);
     if (link === undefined) return answer(deps, exchange);
-    answerWhenDurable(deps, exchange, deps.record(observedEvent(link, request, client, nowMs)));
+    answerWhenDurable(deps, deadlines, exchange, deps.record(observedEvent(link, request, client, nowMs)));
   };
 }
 
@@ -58,19 +64,16 @@ interface Exchange {
   readonly reply: Reply;
 }
 
-function answerWhenDurable(deps: EdgeHandlerDeps, exchange: Exchange, outcome: Promise<RecordOutcome>): void {
-  // Cleared at the deadline: a disk that hangs must not hold every exchange since then in memory.
-  let waiting: Exchange | undefined = exchange;
-  const deadline = setTimeout(() => {
-    if (waiting === undefined) return;
-    deps.counters.lateCommits += 1;
-    answer(deps, waiting);
-    waiting = undefined;
-  }, deps.commitDeadlineMs);
+function answerWhenDurable(
+  deps: EdgeHandlerDeps,
+  deadlines: Deadlines<Exchange>,
+  exchange: Exchange,
+  outcome: Promise<RecordOutcome>,
+): void {
+  const waiting = deadlines.add(exchange);
   void outcome.then(() => {
-    clearTimeout(deadline);
-    if (waiting !== undefined) answer(deps, waiting);
-    waiting = undefined;
+    const inTime = deadlines.take(waiting);
+    if (inTime !== undefined) answer(deps, inTime);
   });
 }
 
@@ -94,8 +97,8 @@ function observedEvent(
   client: ClientFacts,
   timestampMs: number,
 ): ObservedEvent {
-  const userAgent = request.headers["user-agent"]?.slice(0, MAX_USER_AGENT_CHARS);
-  const acceptLanguage = request.headers["accept-language"]?.slice(0, MAX_ACCEPT_LANGUAGE_CHARS);
+  const { headers } = request;
+  const click = "target" in link ? link : undefined;
   return {
     type: link.type,
     timestampMs,
@@ -104,11 +107,11 @@ function observedEvent(
     rcptTo: link.rcptTo,
     sentAtSeconds: link.sentAtSeconds,
     trackingDomain: client.host,
-    ...("target" in link ? { targetLinkUrl: link.target } : {}),
-    ...("linkName" in link && link.linkName !== undefined ? { targetLinkName: link.linkName } : {}),
-    ...(client.ipAddress === undefined ? {} : { ipAddress: client.ipAddress }),
-    ...(userAgent === undefined ? {} : { userAgent }),
-    ...(acceptLanguage === undefined ? {} : { acceptLanguage }),
+    targetLinkUrl: click?.target,
+    targetLinkName: click?.linkName,
+    ipAddress: client.ipAddress,
+    userAgent: headers["user-agent"]?.slice(0, MAX_USER_AGENT_CHARS),
+    acceptLanguage: headers["accept-language"]?.slice(0, MAX_ACCEPT_LANGUAGE_CHARS),
   };
 }
 

@@ -12,6 +12,8 @@ const PORT = /:\d*$/;
  */
 export function canonicalHost(header: string | undefined): string {
   if (header === undefined || header.length > MAX_LENGTH) return "";
+  // What nearly every client sends.
+  if (NAME.test(header)) return header;
   const name = header.trim().toLowerCase().replace(PORT, "");
   if (IPV6_LITERAL.test(name)) return name;
   const host = name.endsWith(".") ? name.slice(0, -1) : name;

@@ -55,7 +55,8 @@ function redirectTo(location: string): Reply {
   return {
     status: 302,
     headers: [
-      ...SERVER,
+      "Server",
+      "waypost",
       "Content-Type",
       "text/plain",
       "Location",

@@ -36,7 +36,7 @@ export interface EdgeLimits {
   readonly maxConnections: number;
 }
 
-export const EDGE_LIMITS: EdgeLimits = {
+const EDGE_LIMITS: EdgeLimits = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   headersTimeoutMs: 10_000,

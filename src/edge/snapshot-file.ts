@@ -18,6 +18,7 @@ import { crc32 } from "node:zlib";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
 import { openSealedKeyRing } from "../token/key-ring.ts";
+import { HostTable } from "./host-table.ts";
 import type { EdgeSnapshot, HostEntry } from "./snapshot.ts";
 
 /** What the control plane publishes: the snapshot with its key ring sealed. */
@@ -43,7 +44,9 @@ interface Header {
 const FORMAT_LINE = "waypost-snapshot 1\n";
 const TRAILER = /^crc32 ([0-9a-f]{8})\n$/;
 const TRAILER_LENGTH = "crc32 00000000\n".length;
-const HOST_LINE = /^([^\t\n]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)$/;
+const LINE_FEED = 0x0a;
+const TAB = 0x09;
+const HOST_LINE = /^([!-~]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)$/;
 /** About 2 ms of work: what a reply may have to wait while a snapshot loads. */
 const LINES_PER_SLICE = 4000;
 
@@ -74,11 +77,11 @@ export async function readSnapshot(path: string, masterSecret: string): Promise<
   const body = checkedBody(content);
   if (body === undefined) return failed("damaged");
   const headerEnd = body.indexOf("\n");
-  const header = parseHeader(body.slice(0, headerEnd));
+  const header = parseHeader(body.toString("latin1", 0, headerEnd));
   if (header === undefined) return failed("damaged");
   const keys = openSealedKeyRing(header.keys, masterSecret);
   if (keys === undefined) return failed("wrong_secret");
-  const hosts = await parseHosts(body, headerEnd + 1);
+  const hosts = await parseHosts(body, headerEnd + 1, header.hosts);
   if (hosts?.size !== header.hosts) return failed("damaged");
   return { ok: true, snapshot: { version: header.version, hosts, keys } };
 }
@@ -97,13 +100,13 @@ async function render({ version, hosts, sealedKeys }: PublishedSnapshot): Promis
 }
 
 /** What stands between the first line and the checksum, when that is right. */
-function checkedBody(content: Buffer): string | undefined {
+function checkedBody(content: Buffer): Buffer | undefined {
   const end = content.length - TRAILER_LENGTH;
   if (end < FORMAT_LINE.length) return undefined;
   const trailer = TRAILER.exec(content.toString("latin1", end));
   if (trailer?.[1] !== checksum(content.subarray(0, end))) return undefined;
   if (content.toString("latin1", 0, FORMAT_LINE.length) !== FORMAT_LINE) return undefined;
-  return content.toString("latin1", FORMAT_LINE.length, end);
+  return content.subarray(FORMAT_LINE.length, end);
 }
 
 function parseHeader(line: string): Header | undefined {
@@ -116,20 +119,24 @@ function parseHeader(line: string): Header | undefined {
   }
 }
 
-async function parseHosts(body: string, from: number): Promise<Map<string, HostEntry> | undefined> {
-  const hosts = new Map<string, HostEntry>();
+async function parseHosts(body: Buffer, from: number, count: number): Promise<HostTable | undefined> {
+  const hosts = new HostTable(body, count);
   // Few distinct entries: 100,000 domains share theirs with the others of the same owners.
-  const entries = new Map<string, HostEntry>();
+  const entryNumbers = new Map<string, number>();
   let start = from;
   for (let line = 1; start < body.length; line += 1) {
-    const end = body.indexOf("\n", start);
-    const tab = body.indexOf("\t", start);
-    if (end === -1 || tab === -1 || tab > end) return undefined;
-    const text = body.slice(tab, end);
-    const entry = entries.get(text) ?? parseEntry(text);
-    if (entry === undefined) return undefined;
-    entries.set(text, entry);
-    hosts.set(body.slice(start, tab), entry);
+    const end = body.indexOf(LINE_FEED, start);
+    const tab = body.indexOf(TAB, start);
+    if (end === -1 || tab === -1 || tab > end || line > count) return undefined;
+    const text = body.toString("latin1", tab, end);
+    let number = entryNumbers.get(text);
+    if (number === undefined) {
+      const entry = parseEntry(text);
+      if (entry === undefined) return undefined;
+      number = hosts.addEntry(entry);
+      entryNumbers.set(text, number);
+    }
+    hosts.add(start, tab, number);
     start = end + 1;
     if (line % LINES_PER_SLICE === 0) await nextTurn();
   }

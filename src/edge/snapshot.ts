@@ -13,10 +13,15 @@ export interface HostEntry {
   readonly blocked: boolean;
 }
 
+/** By canonical host name. A `Map` is one too. */
+export interface HostLookup {
+  readonly size: number;
+  get(host: string): HostEntry | undefined;
+}
+
 export interface EdgeSnapshot {
   readonly version: number;
-  /** By canonical host name. */
-  readonly hosts: ReadonlyMap<string, HostEntry>;
+  readonly hosts: HostLookup;
   readonly keys: KeyRing;
 }
 

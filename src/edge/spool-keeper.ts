@@ -3,7 +3,8 @@
  * slots taken) redirects all the same, counts what it loses and tries again.
  */
 
-import { type ObservedEvent, openSpool, type RecordOutcome, type Spool, type SpoolStats } from "./spool.ts";
+import { openSpool, type RecordOutcome, type Spool, type SpoolStats } from "./spool.ts";
+import type { ObservedEvent } from "./spool-record.ts";
 import { type ClaimedSlot, claimSlot, type SlotRange } from "./spool-slot.ts";
 
 export interface SpoolKeeperOptions {
@@ -77,6 +78,7 @@ const NO_SPOOL: SpoolStats = {
   commits: 0,
   failedCommits: 0,
   failure: "no spool",
+  commitLatencyBoundsMs: [],
   commitLatencyCounts: [],
   commitLatencySumMs: 0,
 };

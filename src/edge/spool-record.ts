@@ -4,7 +4,24 @@
  * reader leaves what it doesn't know for the version that does.
  */
 import { type EngagementEvent, EVENT_TYPES, type EventType } from "../domain/event.ts";
-import { isMessageId } from "../domain/message-id.ts";
+import { isMessageId, type MessageId } from "../domain/message-id.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
+
+/** What the edge saw; the spool gives it its id. Written out, with every key always there: one is made per click. */
+export interface ObservedEvent {
+  readonly type: EventType;
+  readonly timestampMs: number;
+  readonly subaccountId: SubaccountId;
+  readonly messageId: MessageId;
+  readonly rcptTo: string;
+  readonly sentAtSeconds: number;
+  readonly trackingDomain: string;
+  readonly targetLinkUrl: string | undefined;
+  readonly targetLinkName: string | undefined;
+  readonly ipAddress: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly acceptLanguage: string | undefined;
+}
 
 const ROW_FORMAT = 1;
 
@@ -21,7 +38,7 @@ export function decodeId(key: Buffer): bigint {
   return key.readBigUInt64BE(0);
 }
 
-export function encodeEvent(event: Omit<EngagementEvent, "eventId">): Buffer {
+export function encodeEvent(event: ObservedEvent): Buffer {
   return Buffer.from(
     JSON.stringify([
       ROW_FORMAT,

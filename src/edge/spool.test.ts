@@ -9,11 +9,11 @@ import fc from "fast-check";
 import { EVENT_TYPES } from "../domain/event.ts";
 import type { MessageId } from "../domain/message-id.ts";
 import { createEventIds } from "./event-id.ts";
-import { type ObservedEvent, openSpool, type Spool } from "./spool.ts";
+import { openSpool, type Spool } from "./spool.ts";
 import { openEnvironment } from "./spool-environment.ts";
 import { SpoolKeeper } from "./spool-keeper.ts";
 import { SpoolReader } from "./spool-reader.ts";
-import { decodeEvent, encodeEvent, encodeId } from "./spool-record.ts";
+import { decodeEvent, encodeEvent, encodeId, type ObservedEvent } from "./spool-record.ts";
 import { claimSlot } from "./spool-slot.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
@@ -26,6 +26,10 @@ const EVENT: ObservedEvent = {
   sentAtSeconds: 1_790_000_000,
   trackingDomain: "click.acme.com",
   targetLinkUrl: "https://shop.example/",
+  targetLinkName: undefined,
+  ipAddress: undefined,
+  userAgent: undefined,
+  acceptLanguage: undefined,
 };
 const ROOM = 64 * 1024 * 1024;
 
@@ -59,38 +63,34 @@ async function temporarySpool() {
   };
 }
 
-const observed: fc.Arbitrary<ObservedEvent> = fc.record(
-  {
-    type: fc.constantFrom(...EVENT_TYPES),
-    timestampMs: fc.integer({ min: NOW, max: NOW + 1e9 }),
-    subaccountId: fc.nat(),
-    messageId: fc.constant(EVENT.messageId),
-    rcptTo: fc.string({ unit: "grapheme" }),
-    sentAtSeconds: fc.nat(),
-    trackingDomain: fc.domain(),
-    targetLinkUrl: fc.webUrl(),
-    targetLinkName: fc.string(),
-    ipAddress: fc.ipV6(),
-    userAgent: fc.string(),
-    acceptLanguage: fc.string(),
-  },
-  {
-    requiredKeys: [
-      "type",
-      "timestampMs",
-      "subaccountId",
-      "messageId",
-      "rcptTo",
-      "sentAtSeconds",
-      "trackingDomain",
-    ],
-  },
-);
+const maybe = (text: fc.Arbitrary<string>) => fc.option(text, { nil: undefined });
+const observed: fc.Arbitrary<ObservedEvent> = fc.record({
+  type: fc.constantFrom(...EVENT_TYPES),
+  timestampMs: fc.integer({ min: NOW, max: NOW + 1e9 }),
+  subaccountId: fc.nat(),
+  messageId: fc.constant(EVENT.messageId),
+  rcptTo: fc.string({ unit: "grapheme" }),
+  sentAtSeconds: fc.nat(),
+  trackingDomain: fc.domain(),
+  targetLinkUrl: maybe(fc.webUrl()),
+  targetLinkName: maybe(fc.string()),
+  ipAddress: maybe(fc.ipV6()),
+  userAgent: maybe(fc.string()),
+  acceptLanguage: maybe(fc.string()),
+});
+
+/** As it comes out: what there isn't has no key. */
+function withoutGaps(event: ObservedEvent): object {
+  return Object.fromEntries(Object.entries(event).filter(([, value]) => value !== undefined));
+}
 
 test("an event comes out of the spool as it went in", () => {
   fc.assert(
     fc.property(observed, fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), (event, eventId) => {
-      assert.deepEqual(decodeEvent(encodeId(eventId), encodeEvent(event)), { eventId, ...event });
+      assert.deepEqual(decodeEvent(encodeId(eventId), encodeEvent(event)), {
+        eventId,
+        ...withoutGaps(event),
+      });
     }),
   );
 });
@@ -109,7 +109,7 @@ test("a recorded event is there for ingest, until it is removed", async () => {
   const batch = reader.readBatch(10);
   assert.deepEqual(
     batch.map(({ eventId: _, ...event }) => event),
-    [EVENT],
+    [withoutGaps(EVENT)],
   );
   assert.equal(reader.depth(), 1);
   assert.equal(reader.oldestMs(), NOW);

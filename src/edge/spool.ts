@@ -7,10 +7,9 @@
  */
 import type { RootDatabase } from "lmdb";
 
-import type { EngagementEvent } from "../domain/event.ts";
 import { createEventIds } from "./event-id.ts";
 import { commitErrorCode, openEnvironment } from "./spool-environment.ts";
-import { decodeId, encodeEvent, encodeId, HIGHEST_ID_KEY } from "./spool-record.ts";
+import { decodeId, encodeEvent, encodeId, HIGHEST_ID_KEY, type ObservedEvent } from "./spool-record.ts";
 
 export interface SpoolOptions {
   /** The folder of a claimed slot. */
@@ -23,9 +22,6 @@ export interface SpoolOptions {
   readonly retryMs?: number;
 }
 
-/** What the edge saw; the spool gives it its id. */
-export type ObservedEvent = Omit<EngagementEvent, "eventId">;
-
 /** `stored`: on disk, after fsync. `lost`: there was no room for it. */
 export type RecordOutcome = "stored" | "lost";
 
@@ -37,12 +33,13 @@ export interface SpoolStats {
   readonly failedCommits: number;
   /** The code of the last failure, until a commit succeeds again. */
   readonly failure: string | undefined;
-  /** Commits by duration: one count per bound of {@link COMMIT_LATENCY_BOUNDS_MS}, and one for the slower ones. */
+  readonly commitLatencyBoundsMs: readonly number[];
+  /** Commits by duration: one count per bound, and one for those beyond the last. */
   readonly commitLatencyCounts: readonly number[];
   readonly commitLatencySumMs: number;
 }
 
-export const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as const;
+const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as const;
 
 const MAX_PENDING_BYTES = 32 * 1024 * 1024;
 const RETRY_MS = 250;
@@ -116,6 +113,7 @@ export class Spool {
       commits: this.#commits,
       failedCommits: this.#failedCommits,
       failure: this.#failure,
+      commitLatencyBoundsMs: COMMIT_LATENCY_BOUNDS_MS,
       commitLatencyCounts: [...this.#latencyCounts],
       commitLatencySumMs: this.#latencySumMs,
     };

@@ -1,32 +1,146 @@
-/** The Prometheus metrics of the control process. No label ever holds a domain, an address or a token. */
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+/** The Prometheus metrics of this machine. No label ever holds a domain, an address or a token. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 
-/** What is asked of the spool at each scrape. */
-export interface SpoolGauge {
-  depth(): number;
-  oldestMs(): number | undefined;
+import type { EdgeStatsMessage } from "../edge/worker-messages.ts";
+
+/** What is asked at each scrape. */
+export interface MetricSources {
+  readonly spool: {
+    depth(): number;
+    oldestMs(): number | undefined;
+  };
+  /** The edge workers that live, each with counters that began at its start. */
+  readonly workers: () => readonly EdgeStatsMessage[];
+  readonly now: () => number;
 }
 
 /** Returns what renders the text exposition. */
-export function createMetrics(spool: SpoolGauge): () => Promise<string> {
+export function createMetrics(sources: MetricSources): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "waypost_control_" });
-  new Gauge({
-    name: "waypost_spool_events",
-    help: "Events that wait in this machine's spool to be stored",
-    registers: [registry],
-    collect() {
-      this.set(spool.depth());
-    },
-  });
-  new Gauge({
-    name: "waypost_spool_oldest_seconds",
-    help: "Age of the oldest event in the spool, 0 when it is empty",
-    registers: [registry],
-    collect() {
+  addSpoolGauges(registry, sources);
+  addReplyCounters(registry, sources);
+  addWorkerMetrics(registry, sources);
+  return async () => `${await registry.metrics()}${commitLatency(sources.workers())}`;
+}
+
+function addSpoolGauges(registry: Registry, { spool, now }: MetricSources): void {
+  const registers = [registry];
+  gauge(registers, "waypost_spool_events", "Events that wait in this machine's spool to be stored", () =>
+    spool.depth(),
+  );
+  gauge(
+    registers,
+    "waypost_spool_oldest_seconds",
+    "Age of the oldest event in the spool, 0 when it is empty",
+    () => {
       const oldestMs = spool.oldestMs();
-      this.set(oldestMs === undefined ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000));
+      return oldestMs === undefined ? 0 : Math.max(0, (now() - oldestMs) / 1000);
+    },
+  );
+}
+
+function addReplyCounters(registry: Registry, { workers }: MetricSources): void {
+  for (const { name, help, label, counts } of [
+    { name: "waypost_edge_replies_total", help: "Replies by kind", label: "reply", counts: "replies" },
+    { name: "waypost_edge_rejected_total", help: "404s by reason", label: "reason", counts: "rejections" },
+    {
+      name: "waypost_edge_client_errors_total",
+      help: "Requests refused while they were read",
+      label: "kind",
+      counts: "clientErrors",
+    },
+  ] as const) {
+    new Counter({
+      name,
+      help,
+      labelNames: ["worker", label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { pid, stats } of workers()) {
+          for (const [value, count] of Object.entries(stats.counts[counts])) {
+            this.inc({ worker: String(pid), [label]: value }, count);
+          }
+        }
+      },
+    });
+  }
+}
+
+type WorkerValue = (message: EdgeStatsMessage) => number;
+
+function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void {
+  const counters: readonly (readonly [name: string, help: string, value: WorkerValue])[] = [
+    [
+      "waypost_edge_stored_events_total",
+      "Events durable in the spool",
+      ({ stats }) => stats.spool.storedEvents,
+    ],
+    [
+      "waypost_edge_lost_events_total",
+      "Events for which there was no room: alert on any",
+      ({ stats }) => stats.spool.lostEvents,
+    ],
+    [
+      "waypost_edge_failed_commits_total",
+      "Spool commits that failed",
+      ({ stats }) => stats.spool.failedCommits,
+    ],
+    [
+      "waypost_edge_late_commits_total",
+      "Replies sent at the deadline, before the commit",
+      ({ stats }) => stats.counts.lateCommits,
+    ],
+    [
+      "waypost_edge_dropped_connections_total",
+      "Connections refused because there were too many",
+      ({ stats }) => stats.counts.droppedConnections,
+    ],
+  ];
+  for (const [name, help, value] of counters) {
+    new Counter({
+      name,
+      help,
+      labelNames: ["worker"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const message of workers()) this.inc({ worker: String(message.pid) }, value(message));
+      },
+    });
+  }
+  gauge(
+    [registry],
+    "waypost_edge_workers",
+    "Edge workers that serve",
+    () => workers().filter(({ stats }) => stats.snapshotVersion !== undefined).length,
+  );
+}
+
+function gauge(registers: Registry[], name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(value());
     },
   });
-  return () => registry.metrics();
+}
+
+/** By hand: prom-client's histograms observe values one by one, and the workers have counted already. */
+function commitLatency(workers: readonly EdgeStatsMessage[]): string {
+  const name = "waypost_edge_commit_seconds";
+  const lines = workers.flatMap(({ pid, stats: { spool } }) => {
+    let cumulative = 0;
+    const bounds = [...spool.commitLatencyBoundsMs.map((ms) => String(ms / 1000)), "+Inf"];
+    const buckets = bounds.map((bound, index) => {
+      cumulative += spool.commitLatencyCounts[index] ?? 0;
+      return `${name}_bucket{worker="${pid}",le="${bound}"} ${cumulative}`;
+    });
+    const sum = `${name}_sum{worker="${pid}"} ${spool.commitLatencySumMs / 1000}`;
+    return [...buckets, sum, `${name}_count{worker="${pid}"} ${cumulative}`];
+  });
+  return [`# HELP ${name} How long a spool commit took`, `# TYPE ${name} histogram`, ...lines, ""].join("\n");
 }
