@@ -29,6 +29,7 @@ export function createCounters(): EdgeCounters {
       redirect: 0,
       pixel: 0,
       probe: 0,
+      well_known: 0,
       robots: 0,
       not_found: 0,
       blocked: 0,

@@ -191,3 +191,20 @@ test("a link with one character changed never leads anywhere else", () => {
     }),
   );
 });
+
+test("serves a domain's files for apps without a redirect, and only that domain's", () => {
+  const files = { "assetlinks.json": "[]", "apple-app-site-association": "{}" };
+  const hosts = new Map([["go.acme.com", { owners: [0], blocked: false, files }]]);
+  const get = (host: string, path: string) =>
+    decide({ method: "GET", host, path }, { ...snapshot, hosts }, Date.now());
+  assert.deepEqual(get("go.acme.com", "/.well-known/assetlinks.json?x"), {
+    reply: "well_known",
+    content: "[]",
+  });
+  for (const path of ["/.well-known/apple-app-site-association", "/apple-app-site-association"]) {
+    assert.deepEqual(get("go.acme.com", path), { reply: "well_known", content: "{}" });
+  }
+  for (const host of ["other.acme.com", ""]) {
+    assert.equal(get(host, "/.well-known/assetlinks.json").reply, "not_found");
+  }
+});

@@ -2,10 +2,11 @@
  * The edge's whole behaviour as one pure function: request facts in, reply and event out. No I/O, no clock,
  * no promise; `handler.ts` does the talking.
  */
+import { WELL_KNOWN_FILES, type WellKnownFile } from "../domain/well-known.ts";
 import { type LinkToken, openLink, type TokenRejection } from "../token/link-token.ts";
 import { answerProbe, isProbeNonce, PROBE_PATH } from "../token/probe-mac.ts";
 import { locationOf } from "./location.ts";
-import { type EdgeSnapshot, servesTenant } from "./snapshot.ts";
+import { type EdgeSnapshot, type HostEntry, servesTenant } from "./snapshot.ts";
 
 export interface EdgeRequest {
   readonly method: string;
@@ -23,10 +24,16 @@ export type Decision =
   | { readonly reply: "redirect"; readonly location: string; readonly event?: LinkToken }
   | { readonly reply: "pixel"; readonly event?: LinkToken }
   | { readonly reply: "probe"; readonly answer: string }
+  | { readonly reply: "well_known"; readonly content: string }
   | { readonly reply: "not_found"; readonly reason: NotFoundReason }
   | { readonly reply: "robots" | "blocked" | "method_not_allowed" };
 
 const LINK_PATH = "/e/";
+const WELL_KNOWN_PATHS: ReadonlyMap<string, WellKnownFile> = new Map([
+  ...WELL_KNOWN_FILES.map((name) => [`/.well-known/${name}`, name] as const),
+  // Where iOS looked before version 11.
+  ["/apple-app-site-association", "apple-app-site-association"] as const,
+]);
 
 /** `nowMs` only tells whether a link has expired. Never throws, whatever the request holds. */
 export function decide(request: EdgeRequest, snapshot: EdgeSnapshot, nowMs: number): Decision {
@@ -37,7 +44,7 @@ export function decide(request: EdgeRequest, snapshot: EdgeSnapshot, nowMs: numb
   if (entry?.blocked) return { reply: "blocked" };
   if (path.startsWith(PROBE_PATH)) return decideProbe(path.slice(PROBE_PATH.length), request.host, snapshot);
   const segment = linkSegment(path);
-  if (segment === undefined) return { reply: "not_found", reason: "unknown_path" };
+  if (segment === undefined) return decideFile(path, entry);
 
   const link = openLink(segment, snapshot.keys);
   if (!link.ok) return { reply: "not_found", reason: link.reason };
@@ -50,6 +57,14 @@ function decideLink(token: LinkToken, isRecorded: boolean): Decision {
   const location = locationOf(token.target);
   if (location === undefined) return { reply: "not_found", reason: "unusable_target" };
   return isRecorded ? { reply: "redirect", location, event: token } : { reply: "redirect", location };
+}
+
+function decideFile(path: string, entry: HostEntry | undefined): Decision {
+  const name = WELL_KNOWN_PATHS.get(path);
+  const content = name === undefined ? undefined : entry?.files?.[name];
+  return content === undefined
+    ? { reply: "not_found", reason: "unknown_path" }
+    : { reply: "well_known", content };
 }
 
 function decideProbe(nonce: string, host: string, snapshot: EdgeSnapshot): Decision {

@@ -40,6 +40,8 @@ export function replyTo(decision: Decision): Reply {
       return PIXEL_REPLY;
     case "probe":
       return withBody(200, "text/plain", decision.answer, ["Cache-Control", "no-store"]);
+    case "well_known":
+      return withBody(200, "application/json", decision.content);
     case "robots":
       return ROBOTS_REPLY;
     case "not_found":

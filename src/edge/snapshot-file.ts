@@ -6,6 +6,7 @@
  *   {"version":42,"hosts":2,"keys":"<sealed key ring>"}
  *   click.acme.com⇥0,5⇥-
  *   track.example.org⇥7⇥blocked
+ *   go.example.net⇥7⇥-⇥{"assetlinks.json":"[…]"}
  *   crc32 1a2b3c4d
  *
  * The checksum is against accidents (a torn copy, a bad disk). Who may write the file may also stop the
@@ -17,6 +18,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
+import type { WellKnownFiles } from "../domain/well-known.ts";
 import { openSealedKeyRing } from "../token/key-ring.ts";
 import { HostTable } from "./host-table.ts";
 import type { EdgeSnapshot, HostEntry } from "./snapshot.ts";
@@ -46,7 +48,7 @@ const TRAILER = /^crc32 ([0-9a-f]{8})\n$/;
 const TRAILER_LENGTH = "crc32 00000000\n".length;
 const LINE_FEED = 0x0a;
 const TAB = 0x09;
-const HOST_LINE = /^([!-~]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)$/;
+const HOST_LINE = /^([!-~]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)(?:\t(\{[ -~]*\}))?$/;
 /** About 2 ms of work: what a reply may have to wait while a snapshot loads. */
 const LINES_PER_SLICE = 4000;
 
@@ -90,7 +92,7 @@ async function render({ version, hosts, sealedKeys }: PublishedSnapshot): Promis
   const header: Header = { version, hosts: hosts.size, keys: sealedKeys };
   const lines = [FORMAT_LINE, JSON.stringify(header), "\n"];
   for (const [host, entry] of hosts) {
-    const line = `${host}\t${entry.owners.join(",")}\t${entry.blocked ? "blocked" : "-"}`;
+    const line = `${host}\t${entry.owners.join(",")}\t${entry.blocked ? "blocked" : "-"}${renderFiles(entry)}`;
     if (!HOST_LINE.test(line)) throw new Error(`not a snapshot entry: ${JSON.stringify(host)}`);
     lines.push(line, "\n");
     if (lines.length % (2 * LINES_PER_SLICE) === 1) await nextTurn();
@@ -144,12 +146,24 @@ async function parseHosts(body: Buffer, from: number, count: number): Promise<Ho
 }
 
 function parseEntry(text: string): HostEntry | undefined {
-  const [, , owners, state] = HOST_LINE.exec(`host${text}`) ?? [];
+  const [, , owners, state, files] = HOST_LINE.exec(`host${text}`) ?? [];
   if (owners === undefined) return undefined;
   return {
     owners: owners.split(",").map((owner): SubaccountId => Number(owner)),
     blocked: state === "blocked",
+    // Ours: the checksum has been right.
+    ...(files === undefined ? {} : { files: JSON.parse(files) as WellKnownFiles }),
   };
+}
+
+/** ASCII only, so that the file can be read byte by byte. */
+function renderFiles({ files }: HostEntry): string {
+  if (files === undefined || Object.keys(files).length === 0) return "";
+  const json = JSON.stringify(files).replace(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `\t${json}`;
 }
 
 function isHeader(value: unknown): value is Header {

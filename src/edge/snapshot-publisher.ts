@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
+import type { WellKnownFiles } from "../domain/well-known.ts";
 import type { HostEntry } from "./snapshot.ts";
 import { writeSnapshot } from "./snapshot-file.ts";
 
@@ -15,6 +16,7 @@ export interface SnapshotSource {
       readonly domain: string;
       readonly owners: readonly SubaccountId[];
       readonly blocked: boolean;
+      readonly files?: WellKnownFiles;
     }[];
   }>;
   sealedKeyRing(): Promise<string>;
@@ -73,9 +75,7 @@ interface Published {
 
 async function publish({ source, path }: SnapshotPublisherOptions): Promise<Published> {
   const { version, hosts: rows } = await source.snapshotHosts();
-  const hosts = new Map(
-    rows.map(({ domain, owners, blocked }): [string, HostEntry] => [domain, { owners, blocked }]),
-  );
+  const hosts = new Map(rows.map(({ domain, ...entry }): [string, HostEntry] => [domain, entry]));
   const published = { version, hosts, sealedKeys: await source.sealedKeyRing() };
   await writeSnapshot(path, published);
   return published;

@@ -4,13 +4,16 @@
  * from the control plane to the edge, so a worker needs neither it nor a database.
  */
 import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
+import type { WellKnownFiles } from "../domain/well-known.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 
-/** What the edge knows of a tracking domain, deleted ones included. Per-domain files and certificates belong here too. */
+/** What the edge knows of a tracking domain, deleted ones included. Certificates belong here too. */
 export interface HostEntry {
   /** Every (sub)account whose domain it is or was: their links work on it for ever. */
   readonly owners: readonly SubaccountId[];
   readonly blocked: boolean;
+  /** Files for apps that open the domain's links. */
+  readonly files?: WellKnownFiles;
 }
 
 /** By canonical host name. A `Map` is one too. */
