@@ -5,6 +5,7 @@ import type { EventStore } from "../events/event-store.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import type { Verification } from "../verification/verifier.ts";
+import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
 import type { Route } from "./route.ts";
@@ -16,6 +17,7 @@ import { wrapRoutes } from "./wrap.ts";
 /** What the API needs of the store. */
 export interface ApiStore {
   readonly trackingDomains: TrackingDomainStore;
+  readonly deepLinks: DeepLinkStore;
   readonly sendingDomains: SendingDomainStore;
   readonly subaccounts: SubaccountStore;
   readonly apiKeys: ApiKeyStore;
@@ -42,6 +44,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
       trackingDomains: store.trackingDomains,
       verification: store.verification,
     }),
+    ...deepLinkRoutes(store),
     ...sendingDomainRoutes(store),
     ...subaccountRoutes({ ...store, now }),
     ...keyRoutes({ ...store, now }),

@@ -169,7 +169,11 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
     log.error({ err: error, method: request.method, route: request.routeOptions.url }, "request failed");
   if (status === 405) reply.header("allow", (known as AppError & { cause?: unknown }).cause);
   if (status === 401) reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
-  return reply.code(status).header("content-type", "application/json").send(body);
+  // As bytes: Fastify adds a charset to the type of text, and answers to unreadable paths pass no hook that could mend it.
+  return reply
+    .code(status)
+    .header("content-type", "application/json")
+    .send(Buffer.from(JSON.stringify(body)));
 }
 
 /** Fastify's own refusals in our words; anything else stays what it is. */

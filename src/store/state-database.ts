@@ -55,6 +55,8 @@ export interface TrackingDomainsTable {
   waiting_since_ms: number;
   last_checked_at_ms: number | null;
   next_check_at_ms: number | null;
+  /** A JSON object of texts by file name. */
+  deep_link_files: string | null;
   created_at_ms: number;
   deleted_at_ms: number | null;
 }

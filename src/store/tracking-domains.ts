@@ -4,6 +4,8 @@ import type { Selectable } from "kysely";
 import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { ComplianceStatus, TrackingDomain } from "../domain/tracking-domain.ts";
+import type { WellKnownFiles } from "../domain/well-known.ts";
+import { parseFiles } from "./deep-links.ts";
 import {
   bumpStateVersion,
   type StateDatabase,
@@ -17,6 +19,7 @@ export interface EdgeHost {
   /** Whose domain it is or was, the present owner first. */
   readonly owners: readonly SubaccountId[];
   readonly blocked: boolean;
+  readonly files?: WellKnownFiles;
 }
 
 export interface NewTrackingDomain {
@@ -133,7 +136,14 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
       const rows = await db
         .selectFrom("state_version")
         .leftJoin("tracking_domains", (join) => join.onTrue())
-        .select(["version", "domain", "subaccount_id", "former_owners", "compliance_status"])
+        .select([
+          "version",
+          "domain",
+          "subaccount_id",
+          "former_owners",
+          "compliance_status",
+          "deep_link_files",
+        ])
         .execute();
       const hosts = rows.flatMap(({ domain, former_owners, ...row }) =>
         domain === null || former_owners === null ? [] : [toEdgeHost({ ...row, domain, former_owners })],
@@ -171,6 +181,7 @@ async function create(
     waiting_since_ms: nowMs,
     last_checked_at_ms: null,
     next_check_at_ms: nowMs + FIRST_CHECK_AFTER_MS,
+    deep_link_files: null,
     created_at_ms: nowMs,
     deleted_at_ms: null,
   } as const;
@@ -294,9 +305,17 @@ function ownersOf(row: Pick<Row, "subaccount_id" | "former_owners">): readonly S
 }
 
 function toEdgeHost(
-  row: Pick<Row, "domain" | "subaccount_id" | "former_owners"> & { compliance_status: unknown },
+  row: Pick<Row, "domain" | "subaccount_id" | "former_owners" | "deep_link_files"> & {
+    compliance_status: unknown;
+  },
 ): EdgeHost {
-  return { domain: row.domain, owners: ownersOf(row), blocked: row.compliance_status === "blocked" };
+  const files = parseFiles(row.deep_link_files);
+  return {
+    domain: row.domain,
+    owners: ownersOf(row),
+    blocked: row.compliance_status === "blocked",
+    ...(files === undefined ? {} : { files }),
+  };
 }
 
 function toTrackingDomain(row: Pick<Row, (typeof COLUMNS)[number]>): TrackingDomain {

@@ -85,6 +85,7 @@ function trackingDomains(db: Kysely<unknown>, types: ColumnTypes): CreateTableBu
       .addColumn("waiting_since_ms", types.integer, (column) => column.notNull())
       .addColumn("last_checked_at_ms", types.integer)
       .addColumn("next_check_at_ms", types.integer)
+      .addColumn("deep_link_files", types.text)
       .addColumn("created_at_ms", types.integer, (column) => column.notNull())
       // Not null: a tombstone. Its row stays, because links in sent mail go on working.
       .addColumn("deleted_at_ms", types.integer)
