@@ -1,7 +1,17 @@
 /** The `waypost` command. Each subcommand lives in commands/; here is only how they are called. */
+import { readFileSync } from "node:fs";
+
 import { Command, Option } from "commander";
 
-import { ConfigError, flagName, type LoadedConfig, loadConfig, SETTINGS, type SettingKey } from "./config.ts";
+import {
+  ConfigError,
+  exportFlags,
+  flagName,
+  type LoadedConfig,
+  loadConfig,
+  SETTINGS,
+  type SettingKey,
+} from "./config.ts";
 import { AppError } from "./domain/errors.ts";
 
 /** Exit codes: 0 done, 1 could not be done, 2 the call or the configuration is wrong. */
@@ -10,12 +20,16 @@ const EXIT_USAGE = 2;
 
 const program = new Command("waypost")
   .description("Self-hosted tracking domains and engagement tracking for email")
+  .version(packageVersion(), "-v, --version")
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
 withSettings(program.command("serve").description("run Waypost: API, edge and background work")).action(
-  async (_options, command) =>
-    (await import("./commands/serve.ts")).serve(configOf(command), childArguments()),
+  async (_options, command) => {
+    const sources = sourcesOf(command);
+    exportFlags(sources.file, sources.flags);
+    await (await import("./commands/serve.ts")).serve(loadConfig(sources));
+  },
 );
 withSettings(program.command("control", { hidden: true })).action(async (_options, command) =>
   (await import("./commands/control.ts")).control(configOf(command).config),
@@ -105,6 +119,13 @@ try {
   process.exit(tellFailure(error));
 }
 
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}
+
 function withSettings(command: Command): Command {
   command.option("--config <file>", "file of WAYPOST_X=value lines");
   for (const key of Object.keys(SETTINGS) as SettingKey[]) {
@@ -115,16 +136,17 @@ function withSettings(command: Command): Command {
 }
 
 function configOf(command: Command): LoadedConfig {
+  return loadConfig(sourcesOf(command));
+}
+
+function sourcesOf(command: Command): {
+  file: string | undefined;
+  flags: Partial<Record<SettingKey, string>>;
+} {
   const { config: file, ...flags } = command.opts<
     { config?: string } & Partial<Record<SettingKey, string>>
   >();
-  const known = Object.fromEntries(Object.entries(flags).filter(([name]) => name in SETTINGS));
-  return loadConfig({ file, flags: known });
-}
-
-/** What a child process is called with so that it reads the same settings. */
-function childArguments(): readonly string[] {
-  return process.argv.slice(process.argv.indexOf("serve") + 1);
+  return { file, flags: Object.fromEntries(Object.entries(flags).filter(([name]) => name in SETTINGS)) };
 }
 
 function tellFailure(error: unknown): number {

@@ -30,7 +30,7 @@ const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"
 export const SETTINGS = {
   dataDir: setting(
     "./data",
-    (text) => text ?? "./data",
+    (text) => folder(text ?? "./data"),
     "Where SQLite files, the spool and the snapshot live.",
   ),
   databaseUrl: setting("none: SQLite", optional(databaseUrl), "`postgres://…` for a shared store.", true),
@@ -110,7 +110,7 @@ export const SETTINGS = {
   ),
   supportEmail: setting(
     "support@sparkpost.com",
-    (text) => text ?? "support@sparkpost.com",
+    (text) => emailAddress(text ?? "support@sparkpost.com"),
     "The address in the text for restricted domains.",
   ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
@@ -181,6 +181,7 @@ export function loadConfig({
     if (flag !== undefined) texts.set(key, flag);
   }
   const config = parseSettings(texts, problems);
+  if (problems.length === 0) problems.push(...conflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, warnings };
 }
@@ -194,6 +195,42 @@ export function describeConfig(config: Config): Record<string, unknown> {
       return [variableName(key), secret ? value !== undefined : (value ?? null)];
     }),
   );
+}
+
+/** What no setting shows alone. */
+function conflicts(config: Config): readonly string[] {
+  const listeners = (["apiListen", "edgeHttpListen", "opsListen"] as const).map((key) => ({
+    key,
+    ...config[key],
+  }));
+  return listeners.flatMap((one, index) =>
+    listeners
+      .slice(index + 1)
+      .filter((other) => other.port === one.port && one.port !== 0 && overlap(one.host, other.host))
+      .map((other) => `${variableName(one.key)} and ${variableName(other.key)} are the same address`),
+  );
+}
+
+function overlap(one: string, other: string): boolean {
+  const everywhere = new Set(["0.0.0.0", "::"]);
+  return one === other || everywhere.has(one) || everywhere.has(other);
+}
+
+/** The environment of a process that shall see no setting of this one but these. */
+export function searchPathAnd(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { PATH: process.env["PATH"], ...settings };
+}
+
+/**
+ * Puts flags into this process's environment, for the child processes that read the same settings: what is secret
+ * stands in no list of processes then.
+ */
+export function exportFlags(file: string | undefined, flags: Partial<Record<SettingKey, string>>): void {
+  if (file !== undefined) process.env["WAYPOST_CONFIG"] = file;
+  for (const key of SETTING_KEYS) {
+    const value = flags[key];
+    if (value !== undefined) process.env[variableName(key)] = value;
+  }
 }
 
 function parseSettings(texts: ReadonlyMap<SettingKey, string>, problems: string[]): Config {
@@ -289,6 +326,16 @@ function atLeast(length: number): (text: string) => string {
   };
 }
 
+function folder(text: string): string {
+  if (text.trim() === "" || text.includes("\0")) throw new Error(`must be a folder, but is '${text}'`);
+  return text;
+}
+
+function emailAddress(text: string): string {
+  if (!/^[^\s@]+@[^\s@]+$/.test(text)) throw new Error(`must be an e-mail address, but is '${text}'`);
+  return text;
+}
+
 function databaseUrl(text: string): string {
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) throw new Error("must be a postgres:// URL");
   return text;
@@ -306,7 +353,9 @@ function hostname(text: string): string {
 function dnsServer(text: string): string {
   const match = /^(?:\[([^\]]+)\]|([^:]+)|([0-9a-f:]+))(?::(\d+))?$/i.exec(text);
   const address = match?.[1] ?? match?.[2] ?? match?.[3] ?? "";
-  if (isIP(address) === 0) throw new Error(`must be ip[:port],… but has '${text}'`);
+  if (isIP(address) === 0 || Number(match?.[4] ?? 53) > 65_535) {
+    throw new Error(`must be ip[:port],… but has '${text}'`);
+  }
   return text;
 }
 
@@ -316,5 +365,8 @@ function cidr(text: string): string {
 }
 
 function restrictedName(text: string): string {
-  return text.startsWith(".") ? `.${hostname(text.slice(1))}` : hostname(text);
+  const name = text.startsWith(".") ? text.slice(1) : text;
+  // Top-level domains too: a suffix may have a single label.
+  if (/^[a-z0-9-]{2,63}$/i.test(name)) return text.toLowerCase();
+  return text.startsWith(".") ? `.${hostname(name)}` : hostname(name);
 }

@@ -6,20 +6,20 @@ import { randomInt } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
-import { hashApiKey, newApiKey, shortApiKey } from "./api/api-key.ts";
 import { createAuthenticator } from "./api/authentication.ts";
-import { GRANTS } from "./api/grants.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
+import { limitPerTenant } from "./api/tenant-limit.ts";
 import { createNamePolicy } from "./compliance/restricted-names.ts";
 import type { Config } from "./config.ts";
-import type { Hostname } from "./domain/hostname.ts";
+import { type Hostname, isLocalhost } from "./domain/hostname.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
 import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
 import { startIngest } from "./events/ingest.ts";
+import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
 import { readMasterSecret } from "./master-secret.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
@@ -27,6 +27,7 @@ import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
 import { createOpsServer, type OpsServer } from "./ops/server.ts";
 import { openStore, type Store } from "./store/open-store.ts";
+import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { startScheduler } from "./verification/scheduler.ts";
@@ -35,8 +36,8 @@ import { createVerifier, type Verifier } from "./verification/verifier.ts";
 export interface Control {
   readonly apiAddress: AddressInfo;
   readonly opsAddress: AddressInfo;
-  /** The first key, when this start made it up: nobody has seen it yet. */
-  readonly generatedKey: string | undefined;
+  /** A made-up first key that nobody has been shown yet. */
+  readonly firstKey: FirstKey | undefined;
   /** Takes what the edge workers of this machine report. */
   readonly edgeStats: EdgeStatsBook;
   stop(): Promise<void>;
@@ -68,7 +69,10 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const store = await openStore(storeLocation(config));
     up({ stop: () => store.close() });
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
-    const generatedKey = await createFirstKey(store, config);
+    const firstKey = await createFirstKey(store.apiKeys, {
+      dataDir: config.dataDir,
+      configured: config.apiKey,
+    });
     const snapshot = up(
       await startSnapshotPublisher({
         source: snapshotSource(store),
@@ -80,9 +84,8 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
     );
     up({ stop: () => spool.close() });
-    up(startIngest({ spool, events: store.events, log: log.child({ part: "ingest" }) }));
-    const policy = createNamePolicy({ ownNames: [config.cnameTarget], restricted: config.restrictedDomains });
-    const isRestricted = (domain: Hostname) => policy.isRestricted(domain);
+    up(startIngest({ spool, events: store.events, log: log.child({ area: "ingest" }) }));
+    const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
     up(
       startScheduler({
@@ -99,7 +102,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
           store,
           keys: createKeyRingSource({ masterSecret, keys, snapshot }),
           isRestricted,
-          verify: (domain) => verifier.verify(domain, "asked"),
+          verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
           ports: edgePorts(config),
           cnameTarget: config.cnameTarget,
           supportEmail: config.supportEmail,
@@ -108,17 +111,25 @@ export async function startControl(config: Config, log: Logger): Promise<Control
         authenticate: createAuthenticator(store.apiKeys),
         subaccounts: store.subaccounts,
         trustedProxies: config.trustedProxies,
-        log: log.child({ part: "api" }),
+        isOutage,
+        log: log.child({ area: "api" }),
       }),
     );
     const ops = up(createOperations({ store, spool, edgeStats }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = await api.listen(config.apiListen);
-    return { apiAddress, opsAddress, generatedKey, edgeStats, stop };
+    return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function createRestriction(config: Config): (domain: Hostname) => boolean {
+  const policy = createNamePolicy({ ownNames: [config.cnameTarget], restricted: config.restrictedDomains });
+  // A name under localhost is this very machine to every recipient: fine for a try, never for mail.
+  const isLocalInstallation = isLocalhost(config.cnameTarget);
+  return (domain) => policy.isRestricted(domain) || (isLocalhost(domain) && !isLocalInstallation);
 }
 
 function edgePorts(config: Config): EdgePorts {
@@ -149,7 +160,7 @@ function createKeyRingSource(parts: {
 function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>[0]["source"] {
   return {
     stateVersion: () => store.trackingDomains.stateVersion(),
-    snapshotHosts: () => store.trackingDomains.snapshotHosts(),
+    changedHosts: (since) => store.trackingDomains.changedHosts(since),
     sealedKeyRing: async () => {
       const installation = await store.installation.read();
       if (installation === undefined) throw new Error("the store has lost its installation record");
@@ -180,29 +191,12 @@ function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log
     ports: edgePorts(config),
     dnsServers: config.dnsServers.length === 0 ? undefined : config.dnsServers,
     allowPrivate: config.probePrivate === "allow",
-    log: log.child({ part: "verification" }),
+    log: log.child({ area: "verification" }),
     now: Date.now,
     // Spreads checks over time; nothing depends on nobody guessing it.
     random: () => randomInt(2 ** 30) / 2 ** 30,
     onChange: () => undefined,
   });
-}
-
-/** Makes the first API key on the first start. Returns it when it was made up here, so that somebody can be told. */
-async function createFirstKey(store: Store, config: Config): Promise<string | undefined> {
-  const key = config.apiKey ?? newApiKey();
-  const created = await store.apiKeys.createFirst(
-    {
-      hash: hashApiKey(key),
-      shortKey: shortApiKey(key),
-      label: "First key",
-      grants: GRANTS,
-      validIps: [],
-      subaccountId: undefined,
-    },
-    Date.now(),
-  );
-  return created !== undefined && config.apiKey === undefined ? key : undefined;
 }
 
 function createOperations(parts: {

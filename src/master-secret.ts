@@ -30,7 +30,8 @@ export function writePrivateFileOnce(path: string, content: string): void {
   }
 }
 
-function readIfThere(path: string): string | undefined {
+/** A small file's content without the space around it; `undefined` when there is none. */
+export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {

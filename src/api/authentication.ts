@@ -39,26 +39,30 @@ export type Authenticate = (credentials: Credentials) => Promise<Principal>;
 const FAILURES_PER_MINUTE = 20;
 const PREFIX_V6_BYTES = 8;
 
+/** Keys that have worked are not made to wait for somebody else's guesses from the same address. */
+const KNOWN_KEYS = 10_000;
+
 /**
  * Builds the check that every request passes. It throws `unauthorized` for an unknown key, `forbidden` for an address
  * the key may not be used from, and `rate_limited` once an address has failed too often in a minute.
  */
 export function createAuthenticator(keys: ApiKeyFinder): Authenticate {
   const failures = new RateLimiterMemory({ points: FAILURES_PER_MINUTE, duration: 60 });
+  const known = new Set<string>();
   return async ({ authorization, address }) => {
+    const key = apiKeyFromHeader(authorization);
+    const hash = key === undefined ? undefined : hashApiKey(key);
     const client = limiterKey(address);
-    const failed = await failures.get(client);
-    if (failed !== null && failed.consumedPoints >= FAILURES_PER_MINUTE) {
-      throw new AppError(
-        "rate_limited",
-        "Too many failed authentications from this address. Try again in a minute.",
-      );
-    }
-    const record = await findKey(keys, authorization);
-    if (record === undefined) {
-      await failures.penalty(client);
+    const isKnown = hash !== undefined && known.has(hash);
+    // Taken before the look-up and given back after it, so that guesses that arrive at once count too.
+    if (!isKnown) await failures.consume(client).catch(refuse);
+    const record = hash === undefined ? undefined : await findKey(keys, hash);
+    if (record === undefined || hash === undefined) {
+      if (hash !== undefined) known.delete(hash);
       throw new AppError("unauthorized", "unknown API key");
     }
+    if (!isKnown) await failures.reward(client);
+    if (known.size < KNOWN_KEYS) known.add(hash);
     const principal = toPrincipal(record);
     if (principal.validIps !== undefined && !containsAddress(principal.validIps, address)) {
       throw new AppError("forbidden", "the key may not be used from this address");
@@ -67,13 +71,14 @@ export function createAuthenticator(keys: ApiKeyFinder): Authenticate {
   };
 }
 
-async function findKey(
-  keys: ApiKeyFinder,
-  authorization: string | undefined,
-): Promise<ApiKeyRecord | undefined> {
-  const key = apiKeyFromHeader(authorization);
-  if (key === undefined) return undefined;
-  const hash = hashApiKey(key);
+function refuse(): never {
+  throw new AppError(
+    "rate_limited",
+    "Too many failed authentications from this address. Try again in a minute.",
+  );
+}
+
+async function findKey(keys: ApiKeyFinder, hash: string): Promise<ApiKeyRecord | undefined> {
   const record = await keys.findByHash(hash);
   // The look-up compares hashes, whose prefix tells a guesser nothing; the last word is constant-time all the same.
   return record !== undefined && timingSafeEqual(Buffer.from(record.hash), Buffer.from(hash))

@@ -40,6 +40,8 @@ export interface KeyRequest {
   readonly subaccountId: SubaccountId | undefined;
 }
 
+const MAX_LABEL_LENGTH = 1024;
+
 const KEY = Type.Object(
   {
     id: Type.String(),
@@ -54,7 +56,7 @@ const KEY = Type.Object(
   { additionalProperties: false },
 );
 const CREATE = Type.Object({
-  label: Type.String({ minLength: 1, maxLength: 1024 }),
+  label: Type.String({ minLength: 1, maxLength: MAX_LABEL_LENGTH }),
   grants: Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 100 }),
   valid_ips: Type.Optional(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 100 })),
   subaccount_id: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SUBACCOUNT_ID })),
@@ -107,6 +109,20 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
   ];
 }
 
+/** Throws what {@link createApiKey} would throw for grants and addresses: for callers who make something else first. */
+export function checkKeyRequest(
+  request: Omit<KeyRequest, "subaccountId">,
+  supported: readonly Grant[],
+): readonly Grant[] {
+  if (request.label === "" || request.label.length > MAX_LABEL_LENGTH) {
+    throw new AppError("invalid_parameters", `The label must have 1 to ${MAX_LABEL_LENGTH} characters`);
+  }
+  const wrongAddress = request.validIps.find((entry) => !isAddressOrCidr(entry));
+  if (wrongAddress !== undefined)
+    throw new AppError("invalid_parameters", `Invalid valid_ips value '${wrongAddress}'`);
+  return parseGrants(request.grants, supported);
+}
+
 /**
  * Makes a key and stores its hash. Throws `invalid_parameters` for a grant, address or subaccount that cannot be had.
  * Returns the key itself too: nobody can read it again.
@@ -119,10 +135,7 @@ export async function createApiKey(
   if (subaccountId !== undefined && (await deps.subaccounts.find(subaccountId)) === undefined) {
     throw new AppError("invalid_parameters", `Subaccount ${subaccountId} does not exist`);
   }
-  const wrongAddress = request.validIps.find((entry) => !isAddressOrCidr(entry));
-  if (wrongAddress !== undefined)
-    throw new AppError("invalid_parameters", `Invalid valid_ips value '${wrongAddress}'`);
-  const grants = parseGrants(request.grants, subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS);
+  const grants = checkKeyRequest(request, subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS);
   const key = newApiKey();
   const record = await deps.apiKeys.create(
     {

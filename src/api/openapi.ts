@@ -88,7 +88,8 @@ function successes(route: Route): Record<string, TSchema> {
 }
 
 function failures(route: Route): Record<string, TSchema> {
-  const statuses = new Set([500, ...(route.failures ?? [])]);
+  const statuses = new Set([500, 503, ...(route.failures ?? [])]);
+  if (route.method !== "GET") statuses.add(413);
   if (route.grant !== "public") for (const status of [400, 401, 403, 429]) statuses.add(status);
   if (route.body !== undefined) for (const status of [413, 415, 422]) statuses.add(status);
   return Object.fromEntries([...statuses].sort().map((status) => [status, Type.Ref("Errors#")]));

@@ -75,8 +75,21 @@ function toAppError(error: ErrorObject): AppError {
       );
     case "enum":
       return invalid(`field '${field}' must be one of: ${[error.params["allowedValues"]].flat().join(", ")}`);
+    case "minLength":
+    case "minItems":
+    case "minProperties":
+      return invalid(`field '${field}' must not be empty`);
+    case "maxItems":
+      return invalid(`field '${field}' may have at most ${error.params["limit"]} entries`);
+    case "minimum":
+    case "maximum":
+      return invalid(`field '${field}' must be ${error.params["comparison"]} ${error.params["limit"]}`);
+    case "additionalProperties":
+      return invalid(
+        `field '${joinField(field, String(error.params["additionalProperty"]))}' is not known here`,
+      );
     default:
-      return invalid(`field '${field}' ${error.message ?? "is invalid"}`);
+      return invalid(`field '${field}' is not valid`);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Every route of the API, in one list. */
 import type { Hostname } from "../domain/hostname.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { KeyRing } from "../token/key-ring.ts";
@@ -29,7 +30,7 @@ export interface RouteDeps {
   readonly store: ApiStore;
   readonly keys: () => KeyRing;
   readonly isRestricted: (domain: Hostname) => boolean;
-  readonly verify: (domain: Hostname) => Promise<Verification>;
+  readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
   readonly ports: EdgePorts;
   readonly cnameTarget: string;
   readonly supportEmail: string;

@@ -1,4 +1,5 @@
 /** The API's HTTP server: authentication before anything is read, one error mapper, one registration point for routes. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { Readable } from "node:stream";
 
@@ -25,6 +26,8 @@ export interface ApiOptions {
   readonly subaccounts: SubaccountReader;
   /** Addresses and CIDRs whose `X-Forwarded-For` names the client. */
   readonly trustedProxies: readonly string[];
+  /** Whether an error means that the store does not answer. */
+  readonly isOutage: (error: unknown) => boolean;
   readonly log: ApiLog;
 }
 
@@ -48,10 +51,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (_error, request, reply) =>
-      sendError(unknownPath(request.url), request, reply, options.log),
+    frameworkErrors: (_error, request, reply) => sendError(unknownPath(request.url), request, reply, options),
     clientErrorHandler: answerUnreadableRequest,
+    http: { requireHostHeader: false },
   });
+  app.server.on("checkExpectation", refuseExpectation);
   app.removeAllContentTypeParsers();
   // Every body arrives as bytes, and only routes that want JSON parse them: a client that sends one with a DELETE is served.
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -60,10 +64,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.setSerializerCompiler(() => JSON.stringify);
   app.setValidatorCompiler(() => () => true);
   app.addHook("onSend", plainJsonContentType);
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options.log));
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options));
   app.setNotFoundHandler((request) => {
-    throw missingRoute(request, options.routes);
+    throw missingRoute(request, [...options.routes, OPENAPI_ROUTE]);
   });
+  app.addHook("onRequest", noteUntrustedProxy(options));
   await app.register(swagger, {
     openapi: OPENAPI_INFO,
     // Shared schemas keep their names; the default calls them def-0, def-1, ….
@@ -158,17 +163,29 @@ async function authorize(request: FastifyRequest, route: Route, options: ApiOpti
   return principal;
 }
 
+const OPENAPI_ROUTE = { method: "GET", url: "/api/v1/openapi.json" } as const;
+
 function registerOpenApi(app: FastifyInstance): void {
-  app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  app.get(OPENAPI_ROUTE.url, { schema: { hide: true } }, async () => app.swagger());
 }
 
-function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: ApiLog): FastifyReply {
-  const known = fromFastify(error);
+function sendError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ApiOptions,
+): FastifyReply {
+  const known = translate(error, options.isOutage);
   const { status, body } = toErrorReply(known);
-  if (status === 500)
-    log.error({ err: error, method: request.method, route: request.routeOptions.url }, "request failed");
+  if (status >= 500) {
+    options.log.error(
+      { err: error, method: request.method, route: request.routeOptions.url },
+      "request failed",
+    );
+  }
   if (status === 405) reply.header("allow", (known as AppError & { cause?: unknown }).cause);
   if (status === 401) reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
+  if (status === 429 || status === 503) reply.header("retry-after", status === 429 ? "60" : "5");
   // As bytes: Fastify adds a charset to the type of text, and answers to unreadable paths pass no hook that could mend it.
   return reply
     .code(status)
@@ -176,24 +193,33 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
     .send(Buffer.from(JSON.stringify(body)));
 }
 
-/** Fastify's own refusals in our words; anything else stays what it is. */
-function fromFastify(error: unknown): unknown {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  switch (code) {
-    case "FST_ERR_CTP_BODY_TOO_LARGE":
-      return new AppError("body_too_large", "The request's body is larger than this call takes", {
-        cause: error,
-      });
-    case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
-      return new AppError("invalid_parameters", "The body does not have the length that its header says", {
-        cause: error,
-      });
+/** Fastify's own refusals and the store's outages in our words; anything else stays what it is. */
+function translate(error: unknown, isOutage: (error: unknown) => boolean): unknown {
+  if (error instanceof AppError) return error;
+  if (isOutage(error))
+    return new AppError("unavailable", "The store does not answer. Try again.", { cause: error });
+  const status = hasStatus(error) ? error.statusCode : 500;
+  switch (status) {
+    case 413:
+      return tooLarge();
+    case 415:
+      return new AppError("unsupported_media_type", "The Content-Type cannot be read", { cause: error });
     default:
-      return error;
+      if (status >= 500) return error;
+      return new AppError("invalid_parameters", "The request cannot be read", { cause: error });
   }
 }
 
-function missingRoute(request: FastifyRequest, routes: readonly Route[]): AppError {
+function hasStatus(error: unknown): error is { readonly statusCode: number } {
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    "statusCode" in error &&
+    typeof error.statusCode === "number"
+  );
+}
+
+function missingRoute(request: FastifyRequest, routes: readonly Pick<Route, "method" | "url">[]): AppError {
   const path = request.url.split("?", 1)[0] ?? "";
   const methods = routes.filter((route) => matches(route.url, path)).map((route) => route.method);
   if (methods.length === 0) return unknownPath(path);
@@ -273,4 +299,23 @@ function answerUnreadableRequest(error: Error & { code?: string }, socket: Socke
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/** `Expect:` with anything but `100-continue` (RFC 9110 section 10.1.1). */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const body = JSON.stringify({ errors: [{ message: "Expectation Failed" }] });
+  response.writeHead(417, { "content-type": "application/json", connection: "close" }).end(body);
+}
+
+/** Behind a proxy that is not trusted, everybody shares the proxy's address: one guesser then slows all down. Said once. */
+function noteUntrustedProxy({ trustedProxies, log }: ApiOptions): (request: FastifyRequest) => Promise<void> {
+  let isSaid = trustedProxies.length > 0;
+  return async (request) => {
+    if (isSaid || request.headers["x-forwarded-for"] === undefined) return;
+    isSaid = true;
+    log.warn(
+      { proxy: request.ip },
+      "a request came with X-Forwarded-For, which is ignored: set WAYPOST_TRUSTED_PROXIES if a proxy stands in front",
+    );
+  };
 }

@@ -9,7 +9,8 @@ import {
   type SubaccountId,
   type SubaccountStatus,
 } from "../domain/subaccount.ts";
-import { createApiKey, type KeyDeps } from "./keys.ts";
+import { SUBACCOUNT_GRANTS } from "./grants.ts";
+import { checkKeyRequest, createApiKey, type KeyDeps } from "./keys.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface SubaccountStore {
@@ -112,16 +113,15 @@ async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountD
   }
   if (!call.principal.grants.has("keys/manage"))
     throw new AppError("forbidden", "making a key needs keys/manage");
+  const request = {
+    label: body.key_label ?? body.name,
+    grants: body.key_grants,
+    validIps: body.key_valid_ips ?? [],
+  };
+  // Before the subaccount is there: a call that fails leaves nothing behind.
+  checkKeyRequest(request, SUBACCOUNT_GRANTS);
   const { id } = await deps.subaccounts.create(body.name, deps.now());
-  const { key, record } = await createApiKey(
-    {
-      label: body.key_label ?? body.name,
-      grants: body.key_grants,
-      validIps: body.key_valid_ips ?? [],
-      subaccountId: id,
-    },
-    deps,
-  );
+  const { key, record } = await createApiKey({ ...request, subaccountId: id }, deps);
   return results({ subaccount_id: id, key, label: record.label, short_key: record.shortKey });
 }
 

@@ -50,8 +50,8 @@ export interface TrackingDomainStore {
 
 export interface TrackingDomainDeps extends DomainCheckDeps {
   readonly trackingDomains: TrackingDomainStore;
-  /** Checks the domain now, whoever owns it. */
-  readonly verify: (domain: Hostname) => Promise<Verification>;
+  /** Checks the domain now. Throws `rate_limited` when the tenant has too many checks under way. */
+  readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
   /** Whether the name may be a tracking domain of this installation. */
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly supportEmail: string;
@@ -255,7 +255,7 @@ async function remove(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
 
 async function verify(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
   const { domain } = await find(call, call.tenant.write, deps);
-  const verification = await deps.verify(domain);
+  const verification = await deps.verify(domain, call.tenant.write);
   switch (verification.kind) {
     case "verified":
     case "blocked":

@@ -1,5 +1,6 @@
 /** `POST /api/v1/wrap`: content in, content for each recipient out, with tracked links and pixels. */
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { type Static, Type } from "typebox";
 
@@ -23,6 +24,12 @@ import {
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 const MAX_RECIPIENTS = 2000;
+/** What is rendered in one piece: more would make others wait. */
+const MAX_LINKS = 10_000;
+/** Links times recipients: about ten seconds of sealing. */
+const MAX_SEALED_LINKS = 1_000_000;
+/** How long a call may work before others get a turn. */
+const TURN_MS = 10;
 const CONTENT = Type.Object(
   {
     html: Type.Optional(Type.String()),
@@ -30,7 +37,7 @@ const CONTENT = Type.Object(
     amp_html: Type.Optional(Type.String()),
     email_rfc822: Type.Optional(Type.String({ description: "A whole message, instead of the other three." })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, minProperties: 1 },
 );
 const RECIPIENT = Type.Object({
   address: Type.String({ description: "The recipient's address." }),
@@ -122,6 +129,7 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   const selection = await selectDomain(body, tenant.write, deps);
   const options = compileOptions(body.options ?? {}, { selection, keys: deps.keys(), ports: deps.ports });
   const compiled = compileContent(body.content, options);
+  refuseTooManyLinks(compiled, recipients.length);
   return { status: 200, body: Readable.from(reply({ body, recipients, selection, compiled })) };
 }
 
@@ -142,6 +150,15 @@ function compileContent(content: Content, options: CompileOptions): Compiled {
   return { links, skipped, render: (recipient) => ({ email_rfc822: render(recipient).toString() }) };
 }
 
+function refuseTooManyLinks({ links }: Report, recipients: number): void {
+  const tracked = links.filter((link) => link.tracked).length;
+  if (tracked > MAX_LINKS)
+    throw new AppError("invalid_format", `field 'content' has more than ${MAX_LINKS} links`);
+  if (tracked * recipients > MAX_SEALED_LINKS) {
+    throw new AppError("invalid_format", `field 'recipients' is too long for so many links: split the call`);
+  }
+}
+
 interface Work {
   readonly body: Body;
   readonly recipients: readonly Recipient[];
@@ -150,18 +167,23 @@ interface Work {
 }
 
 /** The reply in pieces, a message each: 2,000 large ones never stand in memory at once. */
-function* reply({ body, recipients, selection, compiled }: Work): Generator<string> {
+async function* reply({ body, recipients, selection, compiled }: Work): AsyncGenerator<string> {
   const about =
     selection.kind === "selected"
       ? `"tracking_domain":${JSON.stringify(selection.domain.domain)}`
       : `"untracked_reason":${JSON.stringify(selection.reason)}`;
   yield `{"results":{${about},"messages":[`;
   let separator = "";
+  let turnEndsMs = performance.now() + TURN_MS;
   for (const recipient of body.dry_run === true ? [] : recipients) {
     const content = selection.kind === "selected" ? compiled.render(recipient) : body.content;
     const message = { rcpt_to: recipient.rcptTo, message_id: recipient.messageId, content };
     yield `${separator}${JSON.stringify(message)}`;
     separator = ",";
+    if (performance.now() > turnEndsMs) {
+      await nextTurn();
+      turnEndsMs = performance.now() + TURN_MS;
+    }
   }
   const { links, skipped } = reportToWire(compiled, selection);
   yield `],"links":${JSON.stringify(links)}${skipped === undefined ? "" : `,"skipped":${JSON.stringify(skipped)}`}}}`;

@@ -1,11 +1,10 @@
 /** The control process, as `serve` starts it. */
-import { join } from "node:path";
 import { styleText } from "node:util";
 
 import type { Config } from "../config.ts";
 import { isEdgeStatsMessage } from "../edge/worker-messages.ts";
+import { forgetFirstKey } from "../first-key.ts";
 import { type Control, startControl } from "../main.ts";
-import { writePrivateFileOnce } from "../master-secret.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
 
 /** Runs until SIGTERM, or until the supervisor is gone. */
@@ -29,14 +28,12 @@ export async function control(config: Config): Promise<void> {
   if (process.connected) process.disconnect();
 }
 
-function announce(config: Config, { apiAddress, opsAddress, generatedKey }: Control, log: Logger): void {
+function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control, log: Logger): void {
   const at = ({ address, port }: { address: string; port: number }) => `http://${address}:${port}`;
   log.info({ api: at(apiAddress), ops: at(opsAddress) }, "control process is ready");
-  if (generatedKey === undefined) return;
+  if (firstKey === undefined) return;
   if (!process.stdout.isTTY) {
-    const path = join(config.dataDir, "first-key");
-    writePrivateFileOnce(path, `${generatedKey}\n`);
-    log.info({ path }, "the first API key is in this file");
+    log.info({ path: firstKey.path }, "the first API key is in this file");
     return;
   }
   process.stdout.write(`
@@ -47,9 +44,10 @@ ${styleText("bold", "Waypost is running.")}
 
 Your first API key, shown only now:
 
-  ${styleText("bold", generatedKey)}
+  ${styleText("bold", firstKey.key)}
 
 `);
+  forgetFirstKey(firstKey);
 }
 
 /** A bug or a lost database connection nobody handled: the supervisor starts a fresh process, which is in a known state. */

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 
 import { newApiKey } from "../api/api-key.ts";
+import { searchPathAnd } from "../config.ts";
 import { DEMO_NEWSLETTER } from "./demo-newsletter.ts";
 
 const DOMAIN = "click.localhost";
@@ -70,7 +71,6 @@ async function wrapNewsletter(instance: Instance): Promise<string> {
   const { body } = await api(instance, "POST", "/api/v1/wrap", {
     content: { html: DEMO_NEWSLETTER },
     recipients: [{ address: "ann@example.com" }],
-    campaign_id: "demo",
   });
   const { results } = JSON.parse(body) as { results: { messages: { content: { html: string } }[] } };
   return results.messages[0]?.content.html ?? "";
@@ -90,17 +90,18 @@ async function twoEvents(instance: Instance): Promise<unknown> {
 
 function startServer(dataDir: string, { apiPort, edgePort, key }: Instance, opsPort: number): ChildProcess {
   const settings = {
-    "--data-dir": dataDir,
-    "--api-listen": `127.0.0.1:${apiPort}`,
-    "--edge-http-listen": `127.0.0.1:${edgePort}`,
-    "--ops-listen": `127.0.0.1:${opsPort}`,
-    "--edge-workers": "1",
-    "--log-level": "warn",
-    "--api-key": key,
-    "--cname-target": "localhost",
+    WAYPOST_DATA_DIR: dataDir,
+    WAYPOST_API_LISTEN: `127.0.0.1:${apiPort}`,
+    WAYPOST_EDGE_HTTP_LISTEN: `127.0.0.1:${edgePort}`,
+    WAYPOST_OPS_LISTEN: `127.0.0.1:${opsPort}`,
+    WAYPOST_EDGE_WORKERS: "1",
+    WAYPOST_LOG_LEVEL: "error",
+    WAYPOST_API_KEY: key,
   };
   const script = process.argv[1] ?? "";
-  return spawn(process.execPath, [script, "serve", ...Object.entries(settings).flat()], {
+  // Settings of the shell that runs the demo are not the demo's: it gets its own, and the search path.
+  return spawn(process.execPath, [script, "serve"], {
+    env: searchPathAnd(settings),
     stdio: ["ignore", "ignore", "inherit"],
   });
 }

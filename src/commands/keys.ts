@@ -13,8 +13,11 @@ export interface CreateKeyOptions {
 }
 
 export async function createKey(options: CreateKeyOptions, config: Config): Promise<void> {
+  // Not Number(""), which is 0: a script with an unset variable would get a key to every tenant.
+  if (options.subaccount !== undefined && !/^\d{1,10}$/.test(options.subaccount)) {
+    throw new AppError("invalid_parameters", "--subaccount must be the number of a subaccount");
+  }
   const subaccountId = options.subaccount === undefined ? undefined : Number(options.subaccount);
-  if (Number.isNaN(subaccountId)) throw new AppError("invalid_parameters", "--subaccount must be a number");
   const all = subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS;
   await withStore(config, async (store) => {
     const { key, record } = await createApiKey(

@@ -11,10 +11,7 @@ import { type ChildCommand, startSupervisor } from "../supervisor.ts";
 import { withStore } from "./with-store.ts";
 
 /** Resolves when Waypost has stopped. Throws when another one has the data directory or a port is taken. */
-export async function serve(
-  { config, warnings }: LoadedConfig,
-  childArguments: readonly string[],
-): Promise<void> {
+export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
   const log = createLogger({ level: config.logLevel, terminal: process.stdout.isTTY, part: "supervisor" });
   for (const warning of [...warnings, ...configWarnings(config)])
     log.warn({ warning }, "check the configuration");
@@ -22,7 +19,7 @@ export async function serve(
   await refuseWrongStore(config, log);
   const child = (role: string): ChildCommand => ({
     file: process.argv[1] ?? join(import.meta.dirname, "../cli.ts"),
-    args: [role, ...childArguments],
+    args: [role],
   });
   const supervisor = await startSupervisor({
     dataDir: config.dataDir,

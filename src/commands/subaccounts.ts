@@ -4,7 +4,12 @@ import { AppError } from "../domain/errors.ts";
 import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
 import { withStore } from "./with-store.ts";
 
+const MAX_NAME_LENGTH = 1024;
+
 export async function createSubaccount(name: string, config: Config): Promise<void> {
+  if (name.trim() === "" || name.length > MAX_NAME_LENGTH) {
+    throw new AppError("invalid_parameters", `The name must have 1 to ${MAX_NAME_LENGTH} characters`);
+  }
   await withStore(config, async (store) => {
     const { id } = await store.subaccounts.create(name, Date.now());
     console.log(`Subaccount ${id} (${name}) is created.`);

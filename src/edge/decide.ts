@@ -76,9 +76,8 @@ function decideProbe(nonce: string, host: string, snapshot: EdgeSnapshot): Decis
 function linkSegment(path: string): string | undefined {
   if (!path.startsWith(LINK_PATH)) return undefined;
   const end = path.endsWith("/") ? path.length - 1 : path.length;
-  const segments = path.slice(LINK_PATH.length, end).split("/", 3);
-  const token = segments.at(-1);
-  return segments.length > 2 || token === undefined || token === "" ? undefined : token;
+  const token = path.slice(path.lastIndexOf("/", end - 1) + 1, end);
+  return end <= LINK_PATH.length || token === "" ? undefined : token;
 }
 
 function withoutQuery(path: string): string {

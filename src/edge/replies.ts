@@ -12,8 +12,8 @@ export interface Reply {
 }
 
 const SERVER = ["Server", "waypost"] as const;
-const ROBOTS = "User-agent: *\nDisallow: /\n";
-const NOT_FOUND = "<!doctype html><title>Not found</title><p>This link is not known here.</p>\n";
+const ROBOTS = "User-Agent: *\nDisallow: /\n";
+const NOT_FOUND = "Not Found\n";
 // The bytes SparkPost's tracker sends: a transparent 1x1 GIF of 44 bytes.
 const PIXEL = Buffer.from(
   "47494638396101000100800000ffffffffffff21f904010a0001002c00000000010001000002024c01003b00",
@@ -22,7 +22,7 @@ const PIXEL = Buffer.from(
 
 const PIXEL_REPLY: Reply = withBody(200, "image/gif", PIXEL, ["Cache-Control", "no-cache, max-age=0"]);
 const ROBOTS_REPLY: Reply = withBody(200, "text/plain", ROBOTS);
-const NOT_FOUND_REPLY: Reply = withBody(404, "text/html; charset=utf-8", NOT_FOUND);
+const NOT_FOUND_REPLY: Reply = withBody(404, "text/plain", NOT_FOUND);
 const BLOCKED_REPLY: Reply = withBody(403, "text/plain", "Forbidden\n");
 const METHOD_REPLY: Reply = withBody(405, "text/plain", "Method Not Allowed\n", ["Allow", "GET, HEAD"]);
 

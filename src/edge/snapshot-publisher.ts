@@ -10,7 +10,8 @@ import { writeSnapshot } from "./snapshot-file.ts";
 export interface SnapshotSource {
   /** Grows with every change that an edge must see. Asked for often, so it must be cheap. */
   stateVersion(): Promise<number>;
-  snapshotHosts(): Promise<{
+  /** The hosts that changed after a version; 0: all. */
+  changedHosts(since: number): Promise<{
     readonly version: number;
     readonly hosts: readonly {
       readonly domain: string;
@@ -40,16 +41,24 @@ export interface SnapshotPublisher {
 /** A change is published within this time, by whichever process made it. */
 const INTERVAL_MS = 250;
 
+/**
+ * Writing 100,000 hosts takes a while. Under a stream of changes it gets at most this part of the time: the pause
+ * after each snapshot is as many times as long as its writing.
+ */
+const PAUSE_PER_PUBLISH = 4;
+
 /** Publishes once before it resolves, so that an edge can start; after that failures are logged and tried again. */
 export async function startSnapshotPublisher(options: SnapshotPublisherOptions): Promise<SnapshotPublisher> {
   const stopping = new AbortController();
-  let published = await publish(options);
+  const { source, log, intervalMs = INTERVAL_MS } = options;
+  const published: Published = { version: 0, hosts: new Map(), sealedKeys: "" };
+  let lastMs = await publish(published, options);
   const run = async () => {
-    while (await pause(options.intervalMs ?? INTERVAL_MS, stopping.signal)) {
+    while (await pause(Math.max(intervalMs, lastMs * PAUSE_PER_PUBLISH), stopping.signal)) {
       try {
-        if ((await options.source.stateVersion()) !== published.version) published = await publish(options);
+        lastMs = (await source.stateVersion()) === published.version ? 0 : await publish(published, options);
       } catch (error) {
-        options.log.warn(
+        log.warn(
           { err: error },
           "the snapshot for the edge could not be published, it goes on with the last one",
         );
@@ -68,17 +77,23 @@ export async function startSnapshotPublisher(options: SnapshotPublisherOptions):
 }
 
 interface Published {
-  readonly version: number;
-  readonly hosts: ReadonlyMap<string, HostEntry>;
-  readonly sealedKeys: string;
+  version: number;
+  readonly hosts: Map<string, HostEntry>;
+  sealedKeys: string;
 }
 
-async function publish({ source, path }: SnapshotPublisherOptions): Promise<Published> {
-  const { version, hosts: rows } = await source.snapshotHosts();
-  const hosts = new Map(rows.map(({ domain, ...entry }): [string, HostEntry] => [domain, entry]));
-  const published = { version, hosts, sealedKeys: await source.sealedKeyRing() };
-  await writeSnapshot(path, published);
-  return published;
+/** Takes up what has changed and writes the whole. Returns how long that took, in milliseconds. */
+async function publish(published: Published, { source, path }: SnapshotPublisherOptions): Promise<number> {
+  const startedMs = performance.now();
+  const { version, hosts } = await source.changedHosts(published.version);
+  const sealedKeys = await source.sealedKeyRing();
+  // A host never goes away: deleted domains stay, as what they were.
+  for (const { domain, ...entry } of hosts) published.hosts.set(domain, entry);
+  await writeSnapshot(path, { version, hosts: published.hosts, sealedKeys });
+  published.sealedKeys = sealedKeys;
+  // Only now: what could not be written is read and written again.
+  published.version = version;
+  return performance.now() - startedMs;
 }
 
 /** False once it is time to stop. */

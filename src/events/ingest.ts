@@ -1,16 +1,19 @@
 /**
- * Moves events from the spool to the event store: a batch is stored in one transaction and only then removed from the
- * spool. A crash between the two stores the batch again, which the store ignores by event id: exactly once.
+ * Moves events from the spool to the event store: a batch is stored and only then removed from the spool. A crash
+ * between the two stores the batch again, which the store ignores by event id: exactly once.
  */
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
 import type { EngagementEvent } from "../domain/event.ts";
 import type { EventStore } from "./event-store.ts";
 
 /** The reading side of a spool. */
 export interface SpoolReader {
-  /** The oldest events first. */
-  readBatch(limit: number): readonly EngagementEvent[];
+  /**
+   * The oldest events first, at most `limit` at a time, until nothing more is there. Each batch is read when it is asked
+   * for, and none again that was there before, removed or not.
+   */
+  batches(limit: number): Iterable<readonly EngagementEvent[]>;
   /** Resolves once they are gone for good. */
   remove(events: readonly EngagementEvent[]): Promise<void>;
 }
@@ -22,6 +25,11 @@ export interface IngestLog {
 export interface IngestOptions {
   readonly spool: SpoolReader;
   readonly events: EventStore;
+  /**
+   * Adds what is known beyond what the edge saw, to a batch before it is stored. Keeps ids and times as they are: by
+   * them the store knows an event that comes again. Rejecting holds up the batch, as a failing store does.
+   */
+  readonly enrich?: (events: readonly EngagementEvent[]) => Promise<readonly EngagementEvent[]>;
   readonly log: IngestLog;
   readonly batchSize?: number;
   /** How long an empty spool is left alone. */
@@ -29,14 +37,22 @@ export interface IngestOptions {
 }
 
 export interface Ingest {
-  /** Ends after the batch under way. What is still in the spool stays there for the next start. */
+  /** Ends after the batches under way. What is still in the spool stays there for the next start. */
   stop(): Promise<void>;
 }
 
-const BATCH_SIZE = 2000;
+/** Fewer would wait for the disk more often, more would gain little. */
+const BATCH_SIZE = 4000;
+/** What is read and decoded at a stretch: about two milliseconds, then the API has its turn. */
+const READ_SIZE = 250;
 const IDLE_MS = 100;
 /** After a failure: the store may be restarting, and the spool has room for hours. */
 const RETRY_DELAYS_MS = [250, 1000, 5000, 15_000] as const;
+
+interface Stored {
+  readonly batch: readonly EngagementEvent[];
+  readonly done: Promise<unknown>;
+}
 
 export function startIngest(options: IngestOptions): Ingest {
   const stopping = new AbortController();
@@ -53,9 +69,9 @@ async function run(options: IngestOptions, stopping: AbortSignal): Promise<void>
   let failures = 0;
   while (!stopping.aborted) {
     try {
-      const moved = await moveBatch(options);
+      await moveAll(options, stopping);
       failures = 0;
-      if (moved === 0) await pause(options.idleMs ?? IDLE_MS, stopping);
+      await pause(options.idleMs ?? IDLE_MS, stopping);
     } catch (error) {
       const retryInMs = RETRY_DELAYS_MS[Math.min(failures, RETRY_DELAYS_MS.length - 1)] ?? IDLE_MS;
       failures += 1;
@@ -68,12 +84,49 @@ async function run(options: IngestOptions, stopping: AbortSignal): Promise<void>
   }
 }
 
-async function moveBatch({ spool, events, batchSize = BATCH_SIZE }: IngestOptions): Promise<number> {
-  const batch = spool.readBatch(batchSize);
-  if (batch.length === 0) return 0;
-  await events.append(batch);
-  await spool.remove(batch);
-  return batch.length;
+/** Until the spool is empty. While one batch is being stored, the one before it is removed and the one behind it is read. */
+async function moveAll(
+  { spool, events, enrich, batchSize = BATCH_SIZE }: IngestOptions,
+  stopping: AbortSignal,
+): Promise<void> {
+  const reads = spool.batches(READ_SIZE)[Symbol.iterator]();
+  let storing: Stored = { batch: [], done: Promise.resolve() };
+  let removing: Promise<unknown> = Promise.resolve();
+  try {
+    do {
+      const batch = stopping.aborted ? [] : await collect(reads, batchSize);
+      const enriched = enrich === undefined ? batch : await enrich(batch);
+      await storing.done;
+      await removing;
+      removing = handled(spool.remove(storing.batch));
+      storing = { batch, done: handled(events.append(enriched)) };
+    } while (storing.batch.length > 0);
+  } finally {
+    // After a failure the other half may still be under way; the next try must not meet it.
+    await Promise.allSettled([storing.done, removing]);
+  }
+  await removing;
+}
+
+/** Some reads, with a turn of the event loop for everybody else after each. */
+async function collect(
+  reads: Iterator<readonly EngagementEvent[]>,
+  size: number,
+): Promise<readonly EngagementEvent[]> {
+  const batch: EngagementEvent[] = [];
+  while (batch.length < size) {
+    const read = reads.next();
+    if (read.done === true) break;
+    batch.push(...read.value);
+    await nextTurn();
+  }
+  return batch;
+}
+
+/** Its rejection is looked at later: until then it is nobody's unhandled one. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 async function pause(ms: number, stopping: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 /** API keys, of which only a hash is kept. */
 import { randomUUID } from "node:crypto";
 
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { StateDatabase, StateTables } from "./state-database.ts";
@@ -28,7 +28,10 @@ export interface ApiKey extends NewApiKey {
 export interface ApiKeys {
   /** Throws a unique violation when the hash is stored already. */
   create(key: NewApiKey, nowMs: number): Promise<ApiKey>;
-  /** As `create`, but only while there is no key at all; else `undefined`. Of two processes that start at once, one gets it. */
+  /**
+   * As `create`, once in the life of an installation, whose record must be there; else `undefined`. A first key that
+   * was revoked does not come back. Of two processes that start at once, one gets it.
+   */
   createFirst(key: NewApiKey, nowMs: number): Promise<ApiKey | undefined>;
   findByHash(hash: string): Promise<ApiKey | undefined>;
   find(id: string): Promise<ApiKey | undefined>;
@@ -60,9 +63,14 @@ export function createApiKeys({ db, write }: StateDatabase): ApiKeys {
     create: (key, nowMs) => insert(db, key, nowMs),
 
     createFirst: (key, nowMs) =>
-      write(async (transaction) =>
-        (await count(transaction)) === 0 ? insert(transaction, key, nowMs) : undefined,
-      ),
+      write(async (transaction) => {
+        const { numUpdatedRows } = await transaction
+          .updateTable("installation")
+          .set({ first_key_created: true })
+          .where(sql<boolean>`not first_key_created`)
+          .executeTakeFirst();
+        return numUpdatedRows === 0n ? undefined : insert(transaction, key, nowMs);
+      }),
 
     async findByHash(hash) {
       const row = await db.selectFrom("api_keys").selectAll().where("hash", "=", hash).executeTakeFirst();

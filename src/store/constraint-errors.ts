@@ -1,7 +1,7 @@
 /** Constraint errors, told apart the same way on both databases. */
 import { DatabaseError } from "pg";
 
-import { SqliteError } from "./sqlite/connection.ts";
+import { SqliteError } from "./sqlite/worker-link.ts";
 
 /** SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE and _ROWID (https://sqlite.org/rescode.html). */
 const SQLITE_UNIQUE: readonly (number | undefined)[] = [1555, 2067, 2579];

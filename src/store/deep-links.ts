@@ -44,7 +44,7 @@ export function createDeepLinks({ db, write }: StateDatabase): DeepLinks {
           .set({ deep_link_files: kept.length === 0 ? null : JSON.stringify(files) })
           .where("domain", "=", domain as Hostname)
           .execute();
-        await bumpStateVersion(transaction);
+        await bumpStateVersion(transaction, domain as Hostname);
         return true;
       }),
   };

@@ -1,146 +1,133 @@
 /** Engagement events, in SQL written by hand: on this path the databases' own ways are worth their difference. */
-import { type Kysely, type RawBuilder, sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 
-import type { EngagementEvent, EventType } from "../domain/event.ts";
-import { domainOfAddress } from "../domain/hostname.ts";
-import type { MessageId } from "../domain/message-id.ts";
-import type { SubaccountId } from "../domain/subaccount.ts";
-import type { EventQuery, EventStore } from "../events/event-store.ts";
+import type { EngagementEvent } from "../domain/event.ts";
+import type { EventQuery, EventStore, StoredEvent } from "../events/event-store.ts";
+import type { DayBatch, EventDatabase } from "./event-database.ts";
+import { boundsOf, dayOf, type EventDay, type TimeRange } from "./event-day.ts";
+import { type SelectedEvent, toEvent, toRow } from "./event-row.ts";
 
-/** What one event is in a table, in the order of {@link EVENT_COLUMNS}. */
-export type EventRow = readonly (string | number | bigint | null)[];
+const SELECTED = sql`cast(event_id as text) as event_id, timestamp_ms, type, subaccount_id, message_id, rcpt_to, raw_rcpt_to,
+  sent_at_seconds, tracking_domain, target_link_url, target_link_name, ip_address, user_agent, accept_language`;
 
-export const EVENT_COLUMNS = [
-  { name: "event_id", isInteger: true },
-  { name: "timestamp_ms", isInteger: true },
-  { name: "type", isInteger: false },
-  { name: "subaccount_id", isInteger: true },
-  { name: "message_id", isInteger: false },
-  { name: "rcpt_to", isInteger: false },
-  { name: "raw_rcpt_to", isInteger: false },
-  { name: "recipient_domain", isInteger: false },
-  { name: "sent_at_seconds", isInteger: true },
-  { name: "tracking_domain", isInteger: false },
-  { name: "target_link_url", isInteger: false },
-  { name: "target_link_name", isInteger: false },
-  { name: "ip_address", isInteger: false },
-  { name: "user_agent", isInteger: false },
-  { name: "accept_language", isInteger: false },
-] as const;
-
-/** How a database does what SQL says differently. */
-export interface EventDialect {
-  /** Inserts the rows in one transaction, but those whose id is there already. Resolves to how many were new. */
-  insert(rows: readonly EventRow[]): Promise<number>;
-  /** The predicate that a column is among these: one parameter, so that any number of values is the same statement. */
-  amongIntegers(values: readonly (number | bigint)[]): RawBuilder<unknown>;
-  amongTexts(values: readonly string[]): RawBuilder<unknown>;
+interface AppendedDay {
+  readonly day: EventDay;
+  readonly first_position: number;
+  readonly last_position: number;
 }
 
-interface SelectedEvent {
-  /** As text: JavaScript's numbers end at 2^53, ids at 2^63. */
-  readonly event_id: string;
-  readonly timestamp_ms: number;
-  readonly type: EventType;
-  readonly subaccount_id: SubaccountId;
-  readonly message_id: MessageId;
-  readonly rcpt_to: string;
-  readonly raw_rcpt_to: string | null;
-  readonly sent_at_seconds: number;
-  readonly tracking_domain: string;
-  readonly target_link_url: string | null;
-  readonly target_link_name: string | null;
-  readonly ip_address: string | null;
-  readonly user_agent: string | null;
-  readonly accept_language: string | null;
-}
-
-export function createEventStore(db: Kysely<unknown>, dialect: EventDialect): EventStore {
+export function createEventStore(database: EventDatabase): EventStore {
   return {
-    append: async (events) => (events.length === 0 ? 0 : dialect.insert(events.map(toRow))),
-
-    async search(query) {
-      const conditions = conditionsOf(boundedBy(query), dialect);
-      const { after } = query;
-      if (after !== undefined) {
-        conditions.push(sql`(timestamp_ms, event_id) < (${after.timestampMs}, ${after.eventId})`);
-      }
-      const { rows } = await sql<SelectedEvent>`
-        select cast(event_id as text) as event_id, timestamp_ms, type, subaccount_id, message_id, rcpt_to, raw_rcpt_to,
-          sent_at_seconds, tracking_domain, target_link_url, target_link_name, ip_address, user_agent, accept_language
-        from events where ${sql.join(conditions, sql` and `)}
-        order by events.timestamp_ms desc, events.event_id desc limit ${query.limit}`.execute(db);
-      return rows.map(toEvent);
-    },
-
-    async count(query, atMost) {
-      const conditions = sql.join(conditionsOf(query, dialect), sql` and `);
-      const { rows } = await sql<{ found: number }>`
-        select count(*) as found from (select 1 as one from events where ${conditions} limit ${atMost}) as matches`.execute(
-        db,
-      );
-      return rows[0]?.found ?? 0;
-    },
+    append: async (events) => (events.length === 0 ? 0 : database.append(byDay(events))),
+    search: (query) => search(database, query),
+    count: (query, atMost) => count(database, query, atMost),
+    readAfter: (position, limit) => readAfter(database, position, limit),
+    dropBefore: (timestampMs) => database.dropBefore(dayOf(timestampMs)),
   };
 }
 
+/** The days in order, and in each the events in the order of time: that keeps all indexes but the random ones growing at their end. */
+function byDay(events: readonly EngagementEvent[]): readonly DayBatch[] {
+  const days = Map.groupBy(events.toSorted(byTimeAndId), (event) => dayOf(event.timestampMs));
+  return [...days]
+    .sort(([one], [other]) => one - other)
+    .map(([day, ofDay]) => ({ day, rows: ofDay.map(toRow) }));
+}
+
+function byTimeAndId(one: EngagementEvent, other: EngagementEvent): number {
+  return one.timestampMs - other.timestampMs || (one.eventId < other.eventId ? -1 : 1);
+}
+
+async function search(database: EventDatabase, query: EventQuery): Promise<readonly EngagementEvent[]> {
+  const range = boundedBy(query);
+  const conditions = conditionsOf({ ...query, ...range }, database);
+  const { after, limit } = query;
+  if (after !== undefined) {
+    conditions.push(sql`(timestamp_ms, event_id) < (${after.timestampMs}, ${after.eventId})`);
+  }
+  const where = sql.join(conditions, sql` and `);
+  const found: SelectedEvent[] = [];
+  for (const run of await tablesOf(database, range)) {
+    if (found.length >= limit) break;
+    const rows = await run(sql<SelectedEvent>`
+      select ${SELECTED} from events where ${where}
+      order by events.timestamp_ms desc, events.event_id desc limit ${limit - found.length}`);
+    found.push(...rows);
+  }
+  return found.map(toEvent);
+}
+
+async function count(
+  database: EventDatabase,
+  query: Omit<EventQuery, "after" | "limit">,
+  atMost: number,
+): Promise<number> {
+  const where = sql.join(conditionsOf(query, database), sql` and `);
+  let found = 0;
+  for (const run of await tablesOf(database, query)) {
+    if (found >= atMost) break;
+    const [row] = await run(sql<{ found: number }>`
+      select count(*) as found from (select 1 as one from events where ${where} limit ${atMost - found}) as matches`);
+    found += row?.found ?? 0;
+  }
+  return found;
+}
+
+/**
+ * Only up to the last positions that the list of days knows, all read at once: a batch that comes while its days are
+ * read one by one is then seen on none of them, and not on some.
+ */
+async function readAfter(
+  database: EventDatabase,
+  position: number,
+  limit: number,
+): Promise<readonly StoredEvent[]> {
+  const days = await database.onDays(sql<AppendedDay>`
+    select day, first_position, last_position from event_days
+    where last_position > ${position} order by first_position`);
+  let found: StoredEvent[] = [];
+  for (const { day, first_position: first, last_position: last } of days) {
+    if (found.length >= limit && first > (found.at(-1)?.position ?? 0)) break;
+    const where = sql.join(
+      [...within(boundsOf(day)), sql`position > ${position}`, sql`position <= ${last}`],
+      sql` and `,
+    );
+    const rows = await database.onDay(day)(sql<SelectedEvent & { readonly position: number }>`
+      select position, ${SELECTED} from events where ${where} order by position limit ${limit}`);
+    found = [...found, ...rows.map((row) => ({ position: row.position, event: toEvent(row) }))]
+      .sort((one, other) => one.position - other.position)
+      .slice(0, limit);
+  }
+  return found;
+}
+
 /** SQLite starts the index at `timestamp_ms` alone: without this, every page would read all the pages before it again. */
-function boundedBy(query: EventQuery): EventQuery {
-  return query.after === undefined
-    ? query
-    : { ...query, toMs: Math.min(query.toMs, query.after.timestampMs + 1) };
+function boundedBy({ fromMs, toMs, after }: EventQuery): TimeRange {
+  return { fromMs, toMs: after === undefined ? toMs : Math.min(toMs, after.timestampMs + 1) };
+}
+
+async function tablesOf(database: EventDatabase, { fromMs, toMs }: TimeRange) {
+  return fromMs < toMs ? database.onDaysBetween(dayOf(fromMs), dayOf(toMs - 1)) : [];
 }
 
 function conditionsOf(
   query: Omit<EventQuery, "after" | "limit">,
-  { amongIntegers, amongTexts }: EventDialect,
+  { amongIntegers, amongTexts, hasRandomText }: EventDatabase,
 ): RawBuilder<unknown>[] {
   const { subaccounts, types, eventIds, messageIds, recipients, recipientDomains } = query;
-  const conditions = [sql`timestamp_ms >= ${query.fromMs}`, sql`timestamp_ms < ${query.toMs}`];
+  const conditions = within(query);
   if (subaccounts !== "all") conditions.push(sql`subaccount_id ${amongIntegers(subaccounts)}`);
   if (types !== undefined) conditions.push(sql`type ${amongTexts(types)}`);
   if (eventIds !== undefined) conditions.push(sql`event_id ${amongIntegers(eventIds)}`);
-  if (messageIds !== undefined) conditions.push(sql`message_id ${amongTexts(messageIds)}`);
-  if (recipients !== undefined) conditions.push(sql`rcpt_to ${amongTexts(recipients)}`);
+  if (messageIds !== undefined) conditions.push(hasRandomText("message_id", messageIds));
+  if (recipients !== undefined) conditions.push(hasRandomText("rcpt_to", recipients));
   if (recipientDomains !== undefined) conditions.push(sql`recipient_domain ${amongTexts(recipientDomains)}`);
   return conditions;
 }
 
-function toRow(event: EngagementEvent): EventRow {
-  const recipient = event.rcptTo.toLowerCase();
+function within({ fromMs, toMs }: { [Bound in keyof TimeRange]: number | undefined }): RawBuilder<unknown>[] {
   return [
-    event.eventId,
-    event.timestampMs,
-    event.type,
-    event.subaccountId,
-    event.messageId,
-    recipient,
-    recipient === event.rcptTo ? null : event.rcptTo,
-    domainOfAddress(event.rcptTo) ?? null,
-    event.sentAtSeconds,
-    event.trackingDomain,
-    event.targetLinkUrl ?? null,
-    event.targetLinkName ?? null,
-    event.ipAddress ?? null,
-    event.userAgent ?? null,
-    event.acceptLanguage ?? null,
+    ...(fromMs === undefined ? [] : [sql`timestamp_ms >= ${fromMs}`]),
+    ...(toMs === undefined ? [] : [sql`timestamp_ms < ${toMs}`]),
   ];
-}
-
-function toEvent(row: SelectedEvent): EngagementEvent {
-  return {
-    eventId: BigInt(row.event_id),
-    type: row.type,
-    timestampMs: row.timestamp_ms,
-    subaccountId: row.subaccount_id,
-    messageId: row.message_id,
-    rcptTo: row.raw_rcpt_to ?? row.rcpt_to,
-    sentAtSeconds: row.sent_at_seconds,
-    trackingDomain: row.tracking_domain,
-    ...(row.target_link_url !== null && { targetLinkUrl: row.target_link_url }),
-    ...(row.target_link_name !== null && { targetLinkName: row.target_link_name }),
-    ...(row.ip_address !== null && { ipAddress: row.ip_address }),
-    ...(row.user_agent !== null && { userAgent: row.user_agent }),
-    ...(row.accept_language !== null && { acceptLanguage: row.accept_language }),
-  };
 }

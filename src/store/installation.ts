@@ -39,7 +39,7 @@ export function createInstallation({ db, write }: StateDatabase): Installation {
         const { sealedKeyRing: sealed_key_ring } = created;
         await transaction
           .insertInto("installation")
-          .values({ id: 1, created_at_ms: nowMs, sealed_key_ring })
+          .values({ id: 1, created_at_ms: nowMs, sealed_key_ring, first_key_created: false })
           .execute();
         await bumpStateVersion(transaction);
         return created;

@@ -7,15 +7,17 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import type { EventStore } from "../events/event-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
 import { migrate, POSTGRES_TYPES, SQLITE_TYPES } from "./migrate.ts";
-import { eventMigrations, stateMigrations } from "./migrations/all.ts";
-import { postgresEventDialect } from "./postgres/event-dialect.ts";
+import { postgresEventMigrations, sqliteEventMigrations, stateMigrations } from "./migrations/all.ts";
+import { postgresEvents } from "./postgres/event-database.ts";
 import { openPool } from "./postgres/pool.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
-import { openSqlite, type SqliteConnection } from "./sqlite/connection.ts";
-import { sqliteEventDialect } from "./sqlite/event-dialect.ts";
+import { openSqlite } from "./sqlite/connection.ts";
+import { openSqliteEvents, type SqliteEventDatabase } from "./sqlite/event-database.ts";
+import { indexFile } from "./sqlite/event-files.ts";
 import { sqliteDialect } from "./sqlite/kysely-dialect.ts";
 import { postgresState, type StateDatabase, type StateTables, sqliteState } from "./state-database.ts";
 import { createSubaccounts, type Subaccounts } from "./subaccounts.ts";
@@ -25,6 +27,7 @@ import { createVerificationStore } from "./verification.ts";
 export interface Store {
   readonly trackingDomains: TrackingDomains;
   readonly sendingDomains: SendingDomains;
+  readonly deepLinks: DeepLinks;
   readonly subaccounts: Subaccounts;
   readonly apiKeys: ApiKeys;
   readonly installation: Installation;
@@ -41,11 +44,15 @@ export type StoreLocation =
 const STATE_MIGRATION_TABLE = "state_migrations";
 const EVENT_MIGRATION_TABLE = "event_migrations";
 
-/**
- * With SQLite's defaults a stream of events spends most of its time copying the log back into the database (4 MiB at
- * a time) and reading the pages of its indexes again.
- */
-const EVENTS_FILE = { walAutocheckpointPages: 16_384, cacheKib: 16_384 };
+export interface StoreOptions {
+  /**
+   * Called when the store has stopped for good, though nobody closed it: a thread of SQLite's has died. Whatever is
+   * asked of it rejects; only another process can have it again.
+   */
+  readonly onFatal?: (error: Error) => void;
+}
+
+const EVENTS_FOLDER = "events";
 
 const STATE_LIMITS = { maxConnections: 10, statementTimeoutMs: 15_000 };
 /** Apart from the state's, so that a slow report never keeps the API waiting for a connection. */
@@ -53,31 +60,42 @@ const EVENT_LIMITS = { maxConnections: 5, statementTimeoutMs: 30_000 };
 const MIGRATION_LIMITS = { maxConnections: 1, statementTimeoutMs: undefined };
 
 /** Throws when the database cannot be reached, cannot be brought up to date, or is a newer version's. */
-export function openStore(location: StoreLocation): Promise<Store> {
-  return location.kind === "sqlite" ? openSqliteStore(location.dir) : openPostgresStore(location.url);
+export function openStore(
+  location: StoreLocation,
+  { onFatal = () => {} }: StoreOptions = {},
+): Promise<Store> {
+  return location.kind === "sqlite"
+    ? openSqliteStore(location.dir, onFatal)
+    : openPostgresStore(location.url);
 }
 
-async function openSqliteStore(dir: string): Promise<Store> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const open: SqliteConnection[] = [];
+async function openSqliteStore(dir: string, onFatal: (error: Error) => void): Promise<Store> {
+  const eventsFolder = join(dir, EVENTS_FOLDER);
+  mkdirSync(eventsFolder, { recursive: true, mode: 0o700 });
+  const state = await openSqlite(join(dir, "state.db"), { onFatal });
+  let events: SqliteEventDatabase | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all(open.map((connection) => connection.close()));
+    await Promise.all([state.close(), events?.close()]);
   };
   try {
-    const state = await openSqlite(join(dir, "state.db"));
-    open.push(state);
-    const events = await openSqlite(join(dir, "events.db"), EVENTS_FILE);
-    open.push(events);
-
     const stateDb = new Kysely<StateTables>({ dialect: sqliteDialect(state) });
-    const eventsDb = new Kysely<unknown>({ dialect: sqliteDialect(events) });
     await migrate(stateDb, stateMigrations(SQLITE_TYPES), STATE_MIGRATION_TABLE);
-    await migrate(eventsDb, eventMigrations(SQLITE_TYPES), EVENT_MIGRATION_TABLE);
-    const eventStore = createEventStore(eventsDb, sqliteEventDialect(events));
-    return { ...stateStores(sqliteState(stateDb)), events: eventStore, close };
+    await migrateEventIndex(indexFile(eventsFolder));
+    events = await openSqliteEvents(eventsFolder, onFatal);
+    return { ...stateStores(sqliteState(stateDb)), events: createEventStore(events), close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+async function migrateEventIndex(file: string): Promise<void> {
+  const index = await openSqlite(file);
+  try {
+    const db = new Kysely<unknown>({ dialect: sqliteDialect(index) });
+    await migrate(db, sqliteEventMigrations(), EVENT_MIGRATION_TABLE);
+  } finally {
+    await index.close();
   }
 }
 
@@ -88,7 +106,7 @@ async function openPostgresStore(url: string): Promise<Store> {
   try {
     await reach(migrating);
     await migrate(migrating, stateMigrations(POSTGRES_TYPES), STATE_MIGRATION_TABLE);
-    await migrate(migrating, eventMigrations(POSTGRES_TYPES), EVENT_MIGRATION_TABLE);
+    await migrate(migrating, postgresEventMigrations(), EVENT_MIGRATION_TABLE);
   } finally {
     await migrating.destroy();
   }
@@ -100,7 +118,7 @@ async function openPostgresStore(url: string): Promise<Store> {
   });
   return {
     ...stateStores(postgresState(stateDb)),
-    events: createEventStore(eventsDb, postgresEventDialect(eventsDb)),
+    events: createEventStore(postgresEvents(eventsDb)),
     close: async () => {
       await Promise.all([stateDb.destroy(), eventsDb.destroy()]);
     },
@@ -122,6 +140,7 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "close"> {
   return {
     trackingDomains: createTrackingDomains(state),
     sendingDomains: createSendingDomains(state),
+    deepLinks: createDeepLinks(state),
     subaccounts: createSubaccounts(state),
     apiKeys: createApiKeys(state),
     installation: createInstallation(state),

@@ -1,5 +1,5 @@
 /** The state's tables, and how they are changed: one writer at a time, on both databases. */
-import { type ColumnType, type Kysely, sql, type Transaction } from "kysely";
+import { type ColumnType, type Generated, type Kysely, sql, type Transaction } from "kysely";
 
 import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
@@ -14,6 +14,7 @@ interface InstallationTable {
   id: number;
   created_at_ms: number;
   sealed_key_ring: string;
+  first_key_created: SqlBoolean;
 }
 
 interface StateVersionTable {
@@ -57,6 +58,8 @@ export interface TrackingDomainsTable {
   next_check_at_ms: number | null;
   /** A JSON object of texts by file name. */
   deep_link_files: string | null;
+  /** The state's version at the last change that an edge must see. */
+  changed_in_version: Generated<number>;
   created_at_ms: number;
   deleted_at_ms: number | null;
 }
@@ -132,10 +135,20 @@ export function postgresState(db: Kysely<StateTables>): StateDatabase {
   };
 }
 
-/** Tells the edges, in the transaction of the change, that there is something new for them. */
-export async function bumpStateVersion(transaction: StateTransaction): Promise<void> {
-  await transaction
+/**
+ * Every change that an edge must see has a version, and the domain it concerns carries it: who follows reads the
+ * domains that changed since, not all of them.
+ */
+export async function bumpStateVersion(transaction: StateTransaction, domain?: Hostname): Promise<void> {
+  const { version } = await transaction
     .updateTable("state_version")
     .set(({ eb }) => ({ version: eb("version", "+", 1) }))
+    .returning("version")
+    .executeTakeFirstOrThrow();
+  if (domain === undefined) return;
+  await transaction
+    .updateTable("tracking_domains")
+    .set({ changed_in_version: version })
+    .where("domain", "=", domain)
     .execute();
 }

@@ -1,5 +1,5 @@
 /** Tracking domains and their tombstones. */
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 
 import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
@@ -39,7 +39,7 @@ export interface TrackingDomainChange {
   readonly isDefault?: boolean;
 }
 
-/** Deleted domains are seen by `create`, `release`, `setBlocked` and `snapshotHosts` alone. */
+/** Deleted domains are seen by `create`, `release`, `setBlocked` and `changedHosts` alone. */
 export interface TrackingDomains {
   /** In the byte order of the names. */
   list(filter: TrackingDomainFilter): Promise<readonly TrackingDomain[]>;
@@ -71,14 +71,15 @@ export interface TrackingDomains {
   release(domain: string): Promise<boolean>;
   /** The operator's word. Unblocking makes a blocked domain `valid` until its next check. `false`: no such name. */
   setBlocked(domain: string, blocked: boolean): Promise<boolean>;
-  /** Every host name and the version of the state they were read at, in one read. */
-  snapshotHosts(): Promise<{ readonly version: number; readonly hosts: readonly EdgeHost[] }>;
+  /** The host names that changed after a version (0: all), and the version they were read at, in one read. */
+  changedHosts(since: number): Promise<{ readonly version: number; readonly hosts: readonly EdgeHost[] }>;
   /** Grows with every change that an edge must see. */
   stateVersion(): Promise<number>;
 }
 
 type Row = Selectable<TrackingDomainsTable>;
 
+const IS_DEFAULT = sql<boolean>`is_default`;
 const FIRST_CHECK_AFTER_MS = 60_000;
 
 const COLUMNS = [
@@ -100,7 +101,8 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
       if (subaccounts.length === 0) return [];
       let query = live().orderBy("domain");
       if (subaccounts !== "all") query = query.where("subaccount_id", "in", subaccounts);
-      if (isDefault !== undefined) query = query.where("is_default", "=", isDefault);
+      // Spelled out: a bound parameter would not let SQLite use the index of the defaults.
+      if (isDefault !== undefined) query = query.where(isDefault ? IS_DEFAULT : sql<boolean>`not is_default`);
       return (await query.execute()).map(toTrackingDomain);
     },
 
@@ -112,10 +114,7 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
     },
 
     async findDefault(subaccountId) {
-      const row = await live()
-        .where("subaccount_id", "=", subaccountId)
-        .where("is_default", "=", true)
-        .executeTakeFirst();
+      const row = await live().where("subaccount_id", "=", subaccountId).where(IS_DEFAULT).executeTakeFirst();
       return row && toTrackingDomain(row);
     },
 
@@ -131,11 +130,11 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
     setBlocked: (domain, blocked) =>
       write((transaction) => setBlocked(transaction, domain as Hostname, blocked)),
 
-    async snapshotHosts() {
+    async changedHosts(since) {
       // One statement, so that both databases answer it from one moment.
       const rows = await db
         .selectFrom("state_version")
-        .leftJoin("tracking_domains", (join) => join.onTrue())
+        .leftJoin("tracking_domains", (join) => join.on("changed_in_version", ">", since))
         .select([
           "version",
           "domain",
@@ -195,7 +194,7 @@ async function create(
     await transaction.deleteFrom("domain_checks").where("domain", "=", domain).execute();
     await transaction.updateTable("tracking_domains").set(values).where("domain", "=", domain).execute();
   }
-  await bumpStateVersion(transaction);
+  await bumpStateVersion(transaction, domain);
   return "created";
 }
 
@@ -221,7 +220,7 @@ async function update(
       .updateTable("tracking_domains")
       .set({ is_default: false })
       .where("subaccount_id", "=", owner)
-      .where("is_default", "=", true)
+      .where(IS_DEFAULT)
       .execute();
   }
   const secure = change.secure ?? Boolean(found.secure);
@@ -253,7 +252,7 @@ async function remove(transaction: StateTransaction, { domain, owner, nowMs }: T
     .set({ tracking_domain: null })
     .where("tracking_domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction);
+  await bumpStateVersion(transaction, domain);
   return true;
 }
 
@@ -265,7 +264,7 @@ async function release(transaction: StateTransaction, domain: Hostname): Promise
     .set({ subaccount_id: null, former_owners: JSON.stringify(ownersOf(found)) })
     .where("domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction);
+  await bumpStateVersion(transaction, domain);
   return true;
 }
 
@@ -282,7 +281,7 @@ async function setBlocked(
     .set({ blocked_by_operator: blocked, compliance_status: blocked ? "blocked" : unblocked })
     .where("domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction);
+  await bumpStateVersion(transaction, domain);
   return true;
 }
 

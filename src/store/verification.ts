@@ -50,7 +50,9 @@ export function createVerificationStore({ db, write }: StateDatabase): Verificat
         const changed = { ...next(current), blockedByOperator: current.blockedByOperator };
         await saveState(transaction, domain, changed);
         await addCheck(transaction, domain, check);
-        if (changed.complianceStatus !== current.complianceStatus) await bumpStateVersion(transaction);
+        if (changed.complianceStatus !== current.complianceStatus) {
+          await bumpStateVersion(transaction, domain);
+        }
         return changed;
       }),
 

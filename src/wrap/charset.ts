@@ -13,8 +13,8 @@ export interface TextView {
   readonly decode: (slice: string) => string;
   /** How many characters of `text` the beginning of a decoded slice took; `undefined` when it can't be told. */
   readonly unitsOf: (decoded: string) => number | undefined;
-  /** The bytes of ASCII text that is put in. */
-  readonly encode: (text: string) => Buffer;
+  /** The bytes of ASCII text that is put in, one character for each. */
+  readonly encode: (text: string) => string;
 }
 
 /** The view of a part in a charset; `undefined` for one that can't be scanned safely. Never throws. */
@@ -33,7 +33,7 @@ export function viewText(bytes: Buffer, charset: string | undefined): TextView |
     width: 1,
     decode: (slice) => decodeLatin1(slice, encoding),
     unitsOf,
-    encode: (text) => Buffer.from(text, "latin1"),
+    encode: (text) => text,
   };
 }
 
@@ -84,7 +84,7 @@ function viewUtf16(bytes: Buffer, declared: "utf-16le" | "utf-16be"): TextView {
     width: 2,
     decode: (slice) => slice,
     unitsOf: (decoded) => decoded.length,
-    encode: (text) => (bigEndian ? Buffer.from(text, "utf16le").swap16() : Buffer.from(text, "utf16le")),
+    encode: (text) => text.replace(/[\s\S]/g, bigEndian ? "\0$&" : "$&\0"),
   };
 }
 
@@ -115,7 +115,7 @@ function viewIso2022(bytes: Buffer): TextView {
     width: 1,
     decode: (slice) => (slice.includes("\x1b") || NON_ASCII.test(slice) ? decodeIso2022(slice) : slice),
     unitsOf: (decoded) => (NON_ASCII.test(decoded) ? undefined : decoded.length),
-    encode: (text) => Buffer.from(text, "latin1"),
+    encode: (text) => text,
   };
 }
 

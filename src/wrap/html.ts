@@ -26,12 +26,15 @@ export interface HtmlSource {
   readonly part: Part;
   /** The Unicode text of a slice of the source. Default: the slice itself. */
   readonly decode?: (slice: string) => string;
+  /** Where to give up: the links are then more than that, and neither they nor the edits are complete. Default: never. */
+  readonly maxLinks?: number;
 }
 
 /** Lists the edits of a document, in order. Never throws, and takes time in proportion to the source. */
-export function scanHtml(source: string, { part, decode }: HtmlSource, settings: Settings): Scan {
+export function scanHtml(source: string, view: HtmlSource, settings: Settings): Scan {
+  const { part } = view;
   const lineBreak = source.includes("\r\n") ? "\r\n" : "\n";
-  const scanner = new HtmlScanner(source, createLinkJudge(part, settings), settings, decode);
+  const scanner = new HtmlScanner(source, createLinkJudge(part, settings), settings, view);
   scanner.run();
   const pixels = pixelsFor(part, lineBreak, settings);
   return { edits: placePixels(scanner, pixels, source, settings.ring), links: scanner.links };
@@ -112,6 +115,27 @@ interface AttributeRange {
 
 const NO_VALUE: AttributeRange = { start: 0, end: 0 };
 
+/** What {@link skipTo} needs to know of the tokenizer's inside. */
+interface Cursor {
+  readonly buffer: string;
+  readonly offset: number;
+  index: number;
+}
+
+/**
+ * The tokenizer with its inner loop, the search for the next `<` or quote, done by the engine's own string search:
+ * that loop was the largest part of compiling. Should a later version name or use it otherwise, this is never called.
+ */
+function createTokenizer(callbacks: TokenizerCallbacks): Tokenizer {
+  return Object.assign(new Tokenizer({ decodeEntities: false }, callbacks), { fastForwardTo: skipTo });
+}
+
+function skipTo(this: Cursor, code: number): boolean {
+  const found = this.buffer.indexOf(String.fromCharCode(code), this.index + 1 - this.offset);
+  this.index = this.offset + (found === -1 ? this.buffer.length - 1 : found);
+  return found !== -1;
+}
+
 class HtmlScanner implements TokenizerCallbacks {
   readonly edits: Edit[] = [];
   readonly links: LinkReport[] = [];
@@ -124,6 +148,7 @@ class HtmlScanner implements TokenizerCallbacks {
   readonly #judge: LinkJudge;
   readonly #settings: Settings;
   readonly #decode: (slice: string) => string;
+  readonly #maxLinks: number;
   /** Where the piece being tokenized begins in the source: not 0 inside a conditional comment. */
   #base = 0;
   #inConditional = false;
@@ -154,15 +179,16 @@ class HtmlScanner implements TokenizerCallbacks {
   /** The tracked `<a>` whose visible text is being collected; its report and edit by index. */
   #open: { readonly link: number; readonly edit: number; text: string } | undefined;
 
-  constructor(source: string, judge: LinkJudge, settings: Settings, decode?: (slice: string) => string) {
+  constructor(source: string, judge: LinkJudge, settings: Settings, view: HtmlSource) {
     this.#source = source;
     this.#judge = judge;
     this.#settings = settings;
-    this.#decode = decode ?? ((slice) => slice);
+    this.#decode = view.decode ?? ((slice) => slice);
+    this.#maxLinks = view.maxLinks ?? Number.POSITIVE_INFINITY;
   }
 
   run(): void {
-    const tokenizer = new Tokenizer({ decodeEntities: false }, this);
+    const tokenizer = createTokenizer(this);
     tokenizer.write(this.#source);
     // Where the document ends inside of something unclosed, a tag behind it isn't seen as one.
     this.#probing = true;
@@ -360,6 +386,7 @@ class HtmlScanner implements TokenizerCallbacks {
           };
     const { report, insert } = this.#judge(candidate);
     this.links.push(report);
+    if (this.links.length > this.#maxLinks) this.#lose();
     if (insert === undefined) return;
     this.edits.push({ start: href.start, end: href.end, insert });
     if (this.#settings.skipUrlText && this.#tag === "anchor") {
@@ -412,7 +439,7 @@ class HtmlScanner implements TokenizerCallbacks {
     this.#judgeVisibleText();
     this.#inConditional = true;
     this.#base = start + opening.length;
-    new Tokenizer({ decodeEntities: false }, this).write(comment.slice(opening.length));
+    createTokenizer(this).write(comment.slice(opening.length));
     this.#judgeVisibleText();
     this.#inConditional = false;
     this.#base = 0;

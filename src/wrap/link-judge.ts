@@ -87,12 +87,12 @@ function reasonAgainstUrl(url: string): LinkReason | undefined {
  * that a judge could object to, nor a path like ours. `&` may begin a character reference: that is for the scanner to know.
  */
 export function isOrdinaryUrl(text: string): boolean {
-  return ORDINARY_URL.test(text) && !text.includes("/e/");
+  return ORDINARY_URL.test(text);
 }
 
 /** Neither `%`, which may be half of a marker, nor `--` in a label, which may be wrong Punycode. */
 const ORDINARY_URL =
-  /^https?:\/\/(?:[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\.)+[a-zA-Z]{2,}(?:\/[\w\-.~/?=&;:@!$'(),+#]*)?$/;
+  /^https?:\/\/(?:[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*\.)+[a-zA-Z]{2,}(?:\/(?!e\/)[\w\-.~/?=&;:@!$'(),+#]*)?$/;
 
 /** Forgives the slash of `<a data-msys-clicktrack=0/>`, which is part of an unquoted value. */
 function isMarked(value: string | undefined, mark: "0" | "1"): boolean {

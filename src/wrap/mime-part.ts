@@ -34,6 +34,8 @@ export interface MimePart {
 
 /** RFC 5322 section 2.1.1: relays cut or refuse longer lines. */
 const MAX_LINE_BYTES = 998;
+/** More is an attack, not a letter: a wrapped link costs memory, and a message's share of it is bounded. */
+const MAX_LINKS = 20_000;
 const ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64"]);
 const CLEARSIGNED = "-----BEGIN PGP SIGNED MESSAGE-----";
 
@@ -53,8 +55,9 @@ export function compileMimePart(raw: RawPart, settings: Settings): MimePart | Sk
 
   const { edits, links } =
     part === "text"
-      ? scanText(view.text, { ...view, deletesSpace: deletesSpace(parsed) }, settings)
-      : scanHtml(view.text, { part, decode: view.decode }, settings);
+      ? scanText(view.text, { ...view, deletesSpace: deletesSpace(parsed), maxLinks: MAX_LINKS }, settings)
+      : scanHtml(view.text, { part, decode: view.decode, maxLinks: MAX_LINKS }, settings);
+  if (links.length > MAX_LINKS) return "too_large";
   const limitsLines = (parsed.encoding === "7bit" || parsed.encoding === "8bit") && view.width === 1;
   const longestLine = limitsLines
     ? Math.max(MAX_LINE_BYTES, longestLineOf(codec.bytes))
@@ -64,10 +67,8 @@ export function compileMimePart(raw: RawPart, settings: Settings): MimePart | Sk
     render(insert) {
       const changes = changesFor(edits, insert, view);
       if (changes.length === 0) return [raw.header, body];
-      const pieces = codec.splice(changes);
-      if (!limitsLines) return [raw.header, ...pieces];
-      const changed = Buffer.concat(pieces);
-      if (longestLineOf(changed) <= longestLine) return [raw.header, changed];
+      const changed = codec.splice(changes);
+      if (!limitsLines || longestLineOf(changed) <= longestLine) return [raw.header, changed];
       const header = withTransferEncoding(raw.header, "quoted-printable", raw.isTop);
       return [header, encodeQuotedPrintable(changed, lineBreak)];
     },
@@ -88,13 +89,13 @@ function openBody(body: Buffer, encoding: string, lineBreak: string): BodyCodec 
 function changesFor(
   edits: readonly Edit[],
   insert: Inserter,
-  { width, encode }: { readonly width: number; readonly encode: (text: string) => Buffer },
+  { width, encode }: { readonly width: number; readonly encode: (text: string) => string },
 ): Change[] {
   return edits.flatMap((edit) => {
     const text = insert(edit.insert);
     return text === undefined
       ? []
-      : [{ start: edit.start * width, end: edit.end * width, bytes: encode(text) }];
+      : [{ start: edit.start * width, end: edit.end * width, text: encode(text) }];
   });
 }
 

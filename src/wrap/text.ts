@@ -19,19 +19,22 @@ export interface TextSource {
   readonly unitsOf?: (decoded: string) => number | undefined;
   /** `format=flowed; delsp=yes` (RFC 3676): a line that ends in a space runs on without it, so a URL may go on. */
   readonly deletesSpace?: boolean;
+  /** Where to give up: the links are then more than that, and neither they nor the edits are complete. Default: never. */
+  readonly maxLinks?: number;
 }
 
 const URL_START = /https?:\/\//gi;
 /** In the middle of a word or an address, it isn't the start of a URL: `xhttp://`, `user@http://`. */
 const PART_OF_WORD = /[A-Za-z0-9+@]/;
-const END_OF_RUN = /[\0-\x20<>"`\x7f]/g;
+/** A marker ends a run too: it holds a quote, so only its beginning would be in it. */
+const END_OF_RUN = /[\0-\x20<>"`\x7f]|\[\[data-msys-/g;
 const MAX_RUN_CHARS = 8192;
-const MARKER_START = "[[data-msys-";
 const MARKER = /\[\[data-msys-(clicktrack|linkname|unsubscribe|sublink)="([^"\]\s]*)"\]\]/y;
 
 /** Lists the edits of a text, in order. Never throws, and takes time in proportion to the source. */
 export function scanText(source: string, view: TextSource, settings: Settings): Scan {
   const judge = createLinkJudge("text", settings);
+  const { maxLinks = Number.POSITIVE_INFINITY } = view;
   const edits: Edit[] = [];
   const links: LinkReport[] = [];
   URL_START.lastIndex = 0;
@@ -42,6 +45,7 @@ export function scanText(source: string, view: TextSource, settings: Settings): 
     const markers = readMarkers(source, end);
     const { report, insert } = judge({ url, ...markers.values }, doubt);
     links.push(report);
+    if (links.length > maxLinks) break;
     if (insert !== undefined) edits.push({ start, end, insert });
     if (markers.end > end && !settings.keepMarkers)
       edits.push({ start: end, end: markers.end, insert: REMOVED });
@@ -69,7 +73,8 @@ function readUrl(source: string, start: number, afterScheme: number, view: TextS
       view.deletesSpace === true &&
       url.length === run.length &&
       SOFT_BREAK.test(source.slice(runEnd, runEnd + 3));
-    return { url, end: start + url.length, ...(goesOn ? { doubt: "ambiguous_end" } : {}) };
+    const isSeveral = LISTED_URL.test(url);
+    return { url, end: start + url.length, ...(goesOn || isSeveral ? { doubt: "ambiguous_end" } : {}) };
   }
   return readUnicodeUrl(run, start, view);
 }
@@ -87,6 +92,8 @@ function readUnicodeUrl(run: string, start: number, view: TextSource): FoundUrl 
     : { url, end };
 }
 
+/** `http://a.example/,http://b.example/`: one URL by the letter, two to a reader. */
+const LISTED_URL = /[,;|]https?:\/\//i;
 const SOFT_BREAK = /^ \r?\n/;
 const NON_ASCII = /[^\0-\x7f]/;
 /** Spaces and punctuation outside ASCII, private and unassigned characters: full-width commas, typographic quotes. */
@@ -97,10 +104,7 @@ const UNCLEAR =
 
 function endOfRun(source: string, from: number): number {
   END_OF_RUN.lastIndex = from;
-  const end = END_OF_RUN.exec(source)?.index ?? source.length;
-  // The marker itself holds a quote, so its beginning is all that the run has of it.
-  const marker = source.slice(from, end).indexOf(MARKER_START);
-  return marker === -1 ? end : from + marker;
+  return END_OF_RUN.exec(source)?.index ?? source.length;
 }
 
 const PAIRS: Readonly<Record<string, string>> = { ")": "(", "]": "[", "}": "{" };

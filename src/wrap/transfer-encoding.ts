@@ -3,18 +3,19 @@
  * quoted-printable keeps every line without a change, base64 every line before the first one.
  */
 
-/** Bytes that replace a range of the decoded body. In order, without overlap. */
+/** What replaces a range of the decoded body. In order, without overlap. */
 export interface Change {
   readonly start: number;
   readonly end: number;
-  readonly bytes: Buffer;
+  /** One character for each byte: a hundred thousand strings are cheaper than as many buffers. */
+  readonly text: string;
 }
 
 /** A body that can be read and spliced. */
 export interface BodyCodec {
   readonly bytes: Buffer;
-  /** The encoded body with the changes made, in pieces. */
-  splice(changes: readonly Change[]): Buffer[];
+  /** The encoded body with the changes made. */
+  splice(changes: readonly Change[]): Buffer;
 }
 
 const EQUALS = 0x3d;
@@ -25,22 +26,26 @@ const MAX_QP_COLUMN = 75;
 const DEFAULT_BASE64_LINE = 76;
 
 /** The bytes with the changes made. */
-export function spliceBytes(bytes: Buffer, changes: readonly Change[]): Buffer[] {
-  const pieces: Buffer[] = [];
-  let at = 0;
-  for (const change of changes) {
-    pieces.push(bytes.subarray(at, change.start), change.bytes);
-    at = change.end;
+export function spliceBytes(bytes: Buffer, changes: readonly Change[]): Buffer {
+  let length = bytes.length;
+  for (const { start, end, text } of changes) length += text.length - (end - start);
+  const out = Buffer.allocUnsafe(length);
+  let from = 0;
+  let to = 0;
+  for (const { start, end, text } of changes) {
+    to += bytes.copy(out, to, from, start);
+    to += out.write(text, to, "latin1");
+    from = end;
   }
-  pieces.push(bytes.subarray(at));
-  return pieces;
+  bytes.copy(out, to, from);
+  return out;
 }
 
 /** Encodes text whose line breaks stay line breaks. */
 export function encodeQuotedPrintable(bytes: Buffer, lineBreak: string): Buffer {
   const writer = new QuotedPrintableWriter(lineBreak);
-  writer.put(bytes);
-  return writer.end("");
+  writer.put(bytes.toString("latin1"));
+  return Buffer.from(writer.end(""), "latin1");
 }
 
 /** A quoted-printable body. Never throws: what isn't valid is taken literally, as readers do. */
@@ -71,19 +76,18 @@ export class QuotedPrintableBody implements BodyCodec {
     this.bytes = bytes.subarray(0, length);
   }
 
-  splice(changes: readonly Change[]): Buffer[] {
-    const pieces: Buffer[] = [];
+  splice(changes: readonly Change[]): Buffer {
+    let out = "";
     let rawAt = 0;
     for (let next = 0; next < changes.length; ) {
       const line = this.#lineOf((changes[next] as Change).start);
       const changed = this.#rewrite(line, changes, next);
-      pieces.push(this.#raw.subarray(rawAt, this.#rawStarts[line]), changed.bytes);
+      out += this.#raw.toString("latin1", rawAt, this.#rawStarts[line]) + changed.text;
       rawAt = changed.rawEnd;
       // A change that begins between a CR and its LF finds no place: it isn't made.
       next = Math.max(changed.next, next + 1);
     }
-    pieces.push(this.#raw.subarray(rawAt));
-    return pieces;
+    return Buffer.from(out + this.#raw.toString("latin1", rawAt), "latin1");
   }
 
   /** Writes a line, and the following ones that a change reaches into, with the changes that begin in it. */
@@ -101,7 +105,7 @@ export class QuotedPrintableBody implements BodyCodec {
         change !== undefined && change.start === at && at >= skipTo;
         change = changes[next]
       ) {
-        writer.put(change.bytes);
+        writer.put(change.text);
         skipTo = change.end;
         next++;
         if (change.end === change.start) continue;
@@ -122,7 +126,7 @@ export class QuotedPrintableBody implements BodyCodec {
       current = readLine(raw, i);
     }
     const ending = raw.toString("latin1", current.contentEnd, current.end);
-    return { bytes: writer.end(ending), rawEnd: current.end, next };
+    return { text: writer.end(ending), rawEnd: current.end, next };
   }
 
   /** The last line that begins at or before a decoded offset. */
@@ -199,10 +203,10 @@ class QuotedPrintableWriter {
     this.#column += token.length;
   }
 
-  put(bytes: Buffer): void {
-    for (let i = 0; i < bytes.length; i++) {
-      const byte = bytes[i] as number;
-      if (byte === LINE_FEED || (byte === CARRIAGE_RETURN && bytes[i + 1] === LINE_FEED)) {
+  put(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      const byte = text.charCodeAt(i);
+      if (byte === LINE_FEED || (byte === CARRIAGE_RETURN && text.charCodeAt(i + 1) === LINE_FEED)) {
         if (byte === CARRIAGE_RETURN) i++;
         this.#protectBlank();
         this.#out += this.#lineBreak;
@@ -213,9 +217,9 @@ class QuotedPrintableWriter {
     }
   }
 
-  end(lineEnding: string): Buffer {
+  end(lineEnding: string): string {
     if (!lineEnding.startsWith("=")) this.#protectBlank();
-    return Buffer.from(this.#out + lineEnding, "latin1");
+    return this.#out + lineEnding;
   }
 
   #isLiteral(byte: number): boolean {
@@ -247,17 +251,17 @@ export function openBase64(raw: Buffer, lineBreak: string): BodyCodec | undefine
   return { bytes, splice: (changes) => spliceBase64(raw, bytes, changes, lineBreak) };
 }
 
-function spliceBase64(raw: Buffer, bytes: Buffer, changes: readonly Change[], lineBreak: string): Buffer[] {
+function spliceBase64(raw: Buffer, bytes: Buffer, changes: readonly Change[], lineBreak: string): Buffer {
   const first = changes[0];
-  if (first === undefined) return [raw];
+  if (first === undefined) return raw;
   const kept = linesBefore(raw, first.start);
-  const spliced = Buffer.concat(spliceBytes(bytes, changes));
+  const spliced = spliceBytes(bytes, changes);
   const text = spliced.toString("base64", kept.decoded);
   const lineLength = base64LineLength(raw);
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += lineLength) lines.push(text.slice(at, at + lineLength));
   const lastBreak = raw.length === 0 || raw.at(-1) === LINE_FEED ? lineBreak : "";
-  return [raw.subarray(0, kept.raw), Buffer.from(lines.join(lineBreak) + lastBreak, "latin1")];
+  return Buffer.concat([raw.subarray(0, kept.raw), Buffer.from(lines.join(lineBreak) + lastBreak, "latin1")]);
 }
 
 /** The whole lines of whole groups that end before a decoded offset: they stay as they are. */

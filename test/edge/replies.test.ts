@@ -62,7 +62,7 @@ test("robots, unknown paths, other methods and probes are answered, and record n
   await using installation = await createInstallation();
   const { port } = (await installation.startWorker()).address;
   const robots = await ask({ port, path: "/robots.txt" });
-  assert.equal(robots.body.toString(), "User-agent: *\nDisallow: /\n");
+  assert.equal(robots.body.toString(), "User-Agent: *\nDisallow: /\n");
   const unknown = await ask({ port, path: "/favicon.ico" });
   assert.equal(unknown.status, 404);
   assert.ok(unknown.body.length < 200);

@@ -110,7 +110,7 @@ export function stateConformance(name: string, ground: Ground): void {
         listed.map(({ domain }) => domain as string),
         Array.from({ length: 10_000 }, (_, n) => `d${n}.example.com`).toSorted(),
       );
-      assert.equal((await trackingDomains.snapshotHosts()).hosts.length, 10_000);
+      assert.equal((await trackingDomains.changedHosts(0)).hosts.length, 10_000);
     });
 
     test("a change touches only what it names, and only the owner's domain", async (t) => {
@@ -220,7 +220,7 @@ export function stateConformance(name: string, ground: Ground): void {
       assert.equal(await store.verification.findForCheck(domain), undefined);
       assert.deepEqual(await store.verification.claimDue(NOW_MS * 2, 10, 1000), []);
       assert.equal((await store.sendingDomains.find("example.com", 1))?.trackingDomain, undefined);
-      assert.deepEqual((await store.trackingDomains.snapshotHosts()).hosts, [
+      assert.deepEqual((await store.trackingDomains.changedHosts(0)).hosts, [
         { domain, owners: [1], blocked: false },
       ]);
     });
@@ -253,14 +253,14 @@ export function stateConformance(name: string, ground: Ground): void {
       assert.equal(await trackingDomains.release("other.example.com"), false);
       assert.equal(await trackingDomains.release(domain), true);
       assert.equal(await trackingDomains.release(domain), false);
-      assert.deepEqual((await trackingDomains.snapshotHosts()).hosts[0]?.owners, [1]);
+      assert.deepEqual((await trackingDomains.changedHosts(0)).hosts[0]?.owners, [1]);
 
       await createDomain(store, domain, 2);
-      assert.deepEqual((await trackingDomains.snapshotHosts()).hosts[0]?.owners, [2, 1]);
+      assert.deepEqual((await trackingDomains.changedHosts(0)).hosts[0]?.owners, [2, 1]);
       await trackingDomains.remove(domain, 2, NOW_MS);
       await trackingDomains.release(domain);
       await createDomain(store, domain, 1);
-      assert.deepEqual((await trackingDomains.snapshotHosts()).hosts, [
+      assert.deepEqual((await trackingDomains.changedHosts(0)).hosts, [
         { domain, owners: [1, 2], blocked: false },
       ]);
     });
@@ -272,7 +272,7 @@ export function stateConformance(name: string, ground: Ground): void {
       const seen = async () => [
         (await trackingDomains.find(domain, 1))?.complianceStatus,
         (await store.verification.findForCheck(domain))?.state.blockedByOperator,
-        (await trackingDomains.snapshotHosts()).hosts[0]?.blocked,
+        (await trackingDomains.changedHosts(0)).hosts[0]?.blocked,
       ];
       assert.equal(await trackingDomains.setBlocked("other.example.com", true), false);
       assert.equal(await trackingDomains.setBlocked(domain, true), true);
@@ -303,7 +303,7 @@ export function stateConformance(name: string, ground: Ground): void {
         await change();
         const before = last;
         last = await trackingDomains.stateVersion();
-        assert.equal((await trackingDomains.snapshotHosts()).version, last);
+        assert.equal((await trackingDomains.changedHosts(0)).version, last);
         return last > before;
       };
       const domain = host("click.example.com");

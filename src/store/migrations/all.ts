@@ -1,12 +1,17 @@
 /** Every migration there is. Append only: a released one never changes its name or its work. */
-import type { ColumnTypes, Migrations } from "../migrate.ts";
-import { createEventTables } from "./events-001-initial.ts";
+import { type ColumnTypes, type Migrations, POSTGRES_TYPES, SQLITE_TYPES } from "../migrate.ts";
+import { createEventDays, createPartitionedEvents } from "./events-001-initial.ts";
 import { createStateTables } from "./state-001-initial.ts";
 
 export function stateMigrations(types: ColumnTypes): Migrations {
   return { "001-initial": createStateTables(types) };
 }
 
-export function eventMigrations(types: ColumnTypes): Migrations {
-  return { "001-initial": createEventTables(types) };
+/** Of the file that lists the days. The days' own: `sqlite/event-day-schema.ts`. */
+export function sqliteEventMigrations(): Migrations {
+  return { "001-initial": createEventDays(SQLITE_TYPES) };
+}
+
+export function postgresEventMigrations(): Migrations {
+  return { "001-initial": createPartitionedEvents(POSTGRES_TYPES) };
 }

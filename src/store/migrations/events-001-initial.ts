@@ -1,43 +1,62 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Migration } from "kysely/migration";
 
 import type { ColumnTypes } from "../migrate.ts";
 
-/** The engagement events, with the ways they are looked for: newest first, by message, by recipient. */
-export function createEventTables(types: ColumnTypes): Migration {
+/**
+ * Which days there are, with the positions of the events they hold, and the last position of all. SQLite has these in
+ * a file of their own, beside a file per day (`sqlite/event-day-schema.ts`).
+ */
+export function createEventDays(types: ColumnTypes): Migration {
+  return { up: (db: Kysely<unknown>) => createDays(db, types) };
+}
+
+/** PostgreSQL: the days, and the events in one table that is partitioned by day. */
+export function createPartitionedEvents(types: ColumnTypes): Migration {
   return {
     async up(db: Kysely<unknown>) {
-      await db.schema
-        .createTable("events")
-        .addColumn("event_id", types.integer, (column) => column.primaryKey())
-        .addColumn("timestamp_ms", types.integer, (column) => column.notNull())
-        .addColumn("type", types.text, (column) => column.notNull())
-        .addColumn("subaccount_id", types.integer, (column) => column.notNull())
-        .addColumn("message_id", types.text, (column) => column.notNull())
-        .addColumn("rcpt_to", types.text, (column) => column.notNull())
-        // Null: spelled as in rcpt_to, which is lower case.
-        .addColumn("raw_rcpt_to", types.text)
-        .addColumn("recipient_domain", types.text)
-        .addColumn("sent_at_seconds", types.integer, (column) => column.notNull())
-        .addColumn("tracking_domain", types.text, (column) => column.notNull())
-        .addColumn("target_link_url", types.text)
-        .addColumn("target_link_name", types.text)
-        .addColumn("ip_address", types.text)
-        .addColumn("user_agent", types.text)
-        .addColumn("accept_language", types.text)
-        .modifyEnd(types.tableOptions)
-        .execute();
-      for (const [name, columns] of [
-        ["events_by_time", ["timestamp_ms", "event_id"]],
-        ["events_by_message", ["message_id"]],
-        ["events_by_recipient", ["rcpt_to", "timestamp_ms", "event_id"]],
-      ] as const) {
-        await db.schema
-          .createIndex(name)
-          .on("events")
-          .columns([...columns])
-          .execute();
-      }
+      await createDays(db, types);
+      // As in sqlite/event-day-schema.ts. A partitioned table's keys must hold what it is partitioned by.
+      await sql`
+        create table events (
+          position bigint not null,
+          event_id bigint not null,
+          timestamp_ms bigint not null,
+          type ${types.text} not null,
+          subaccount_id bigint not null,
+          message_id ${types.text} not null,
+          rcpt_to ${types.text} not null,
+          raw_rcpt_to ${types.text},
+          recipient_domain ${types.text},
+          sent_at_seconds bigint not null,
+          tracking_domain ${types.text} not null,
+          target_link_url ${types.text},
+          target_link_name ${types.text},
+          ip_address ${types.text},
+          user_agent ${types.text},
+          accept_language ${types.text},
+          primary key (event_id, timestamp_ms)
+        ) partition by range (timestamp_ms)`.execute(db);
+      await sql`create index events_by_position on events (position)`.execute(db);
+      await sql`create index events_by_time on events (timestamp_ms, event_id)`.execute(db);
+      await sql`create index events_by_message on events (message_id)`.execute(db);
+      await sql`create index events_by_recipient on events (rcpt_to, timestamp_ms, event_id)`.execute(db);
     },
   };
+}
+
+async function createDays(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {
+  await db.schema
+    .createTable("event_days")
+    .addColumn("day", types.integer, (column) => column.primaryKey())
+    .addColumn("first_position", types.integer, (column) => column.notNull())
+    .addColumn("last_position", types.integer, (column) => column.notNull())
+    .modifyEnd(types.tableOptions)
+    .execute();
+  await db.schema
+    .createTable("event_positions")
+    .addColumn("last", types.integer, (column) => column.notNull())
+    .modifyEnd(types.tableOptions)
+    .execute();
+  await sql`insert into event_positions (last) values (0)`.execute(db);
 }

@@ -29,7 +29,8 @@ function installation(db: Kysely<unknown>, types: ColumnTypes): CreateTableBuild
     .createTable("installation")
     .addColumn("id", types.integer, (column) => column.primaryKey().check(sql`id = 1`))
     .addColumn("created_at_ms", types.integer, (column) => column.notNull())
-    .addColumn("sealed_key_ring", types.text, (column) => column.notNull());
+    .addColumn("sealed_key_ring", types.text, (column) => column.notNull())
+    .addColumn("first_key_created", types.boolean, (column) => column.notNull());
 }
 
 function stateVersion(db: Kysely<unknown>, types: ColumnTypes): CreateTableBuilder<string, string> {
@@ -86,6 +87,7 @@ function trackingDomains(db: Kysely<unknown>, types: ColumnTypes): CreateTableBu
       .addColumn("last_checked_at_ms", types.integer)
       .addColumn("next_check_at_ms", types.integer)
       .addColumn("deep_link_files", types.text)
+      .addColumn("changed_in_version", types.integer, (column) => column.notNull().defaultTo(0))
       .addColumn("created_at_ms", types.integer, (column) => column.notNull())
       // Not null: a tombstone. Its row stays, because links in sent mail go on working.
       .addColumn("deleted_at_ms", types.integer)
@@ -137,6 +139,11 @@ async function createIndexes(db: Kysely<unknown>): Promise<void> {
     .createIndex("tracking_domains_by_next_check")
     .on("tracking_domains")
     .column("next_check_at_ms")
+    .execute();
+  await db.schema
+    .createIndex("tracking_domains_by_version")
+    .on("tracking_domains")
+    .column("changed_in_version")
     .execute();
   await db.schema
     .createIndex("sending_domains_by_tracking_domain")

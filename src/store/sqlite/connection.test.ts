@@ -5,13 +5,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 
-import {
-  connectToWorker,
-  openSqlite,
-  type SqliteConnection,
-  SqliteError,
-  type SqliteOptions,
-} from "./connection.ts";
+import { connectToWorker, openSqlite, type SqliteConnection, type SqliteOptions } from "./connection.ts";
+import { SqliteError } from "./worker-link.ts";
 
 function temporaryFile(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "waypost-sqlite-"));
@@ -71,14 +66,6 @@ test("a refused statement rejects with SQLite's result code, and the next one wo
     return true;
   });
   assert.equal((await db.run("insert into t values (2)")).changes, 1);
-});
-
-test("a batch is stored whole or not at all", async (t) => {
-  const db = await open(t, temporaryFile(t));
-  await db.run("create table t (n integer primary key)");
-  await assert.rejects(db.runMany("insert into t values (?)", [[1], [2], [1]]));
-  assert.deepEqual((await db.run("select n from t")).rows, []);
-  assert.equal((await db.runMany("insert into t values (?)", [[1], [2]])).changes, 2);
 });
 
 test("more different statements than the cache holds all go on working", async (t) => {
@@ -143,12 +130,13 @@ test("closing answers what was asked before, and refuses what is asked after", a
   await db.close();
 });
 
+const DYING_PROGRAM = `
+  const { parentPort } = require("node:worker_threads");
+  parentPort.postMessage([]);
+  parentPort.on("message", () => { throw new Error("out of everything"); });`;
+
 test("when the thread dies, what was asked of it rejects, and so does whatever is asked later", async () => {
-  const program = `
-    const { parentPort } = require("node:worker_threads");
-    parentPort.postMessage([]);
-    parentPort.on("message", () => { throw new Error("out of everything"); });`;
-  const db = await connectToWorker(new Worker(program, { eval: true }));
+  const db = await connectToWorker(new Worker(DYING_PROGRAM, { eval: true }));
   const asked = [db.run("select 1"), db.run("select 2")];
   for (const result of await Promise.allSettled(asked)) {
     assert.equal(result.status, "rejected");
@@ -156,6 +144,24 @@ test("when the thread dies, what was asked of it rejects, and so does whatever i
   }
   await assert.rejects(db.run("select 3"), /out of everything/);
   await db.close();
+});
+
+test("when the thread dies, the owner is told once, and why; not when it is closed", async (t) => {
+  const deaths: Error[] = [];
+  const onFatal = (error: Error) => deaths.push(error);
+  const closed = await open(t, temporaryFile(t), { onFatal });
+  await closed.close();
+  assert.deepEqual(deaths, []);
+
+  const worker = new Worker(DYING_PROGRAM, { eval: true });
+  const dying = await connectToWorker(worker, onFatal);
+  const ended = new Promise((resolve) => worker.on("exit", resolve));
+  await assert.rejects(dying.run("select 1"));
+  await ended;
+  assert.deepEqual(
+    deaths.map(({ message }) => message),
+    ["out of everything"],
+  );
 });
 
 test("a parameter that no message can carry rejects, and the connection goes on", async (t) => {

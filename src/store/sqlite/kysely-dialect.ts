@@ -12,7 +12,7 @@ import {
 
 import { Turns } from "../turns.ts";
 import type { SqliteConnection } from "./connection.ts";
-import type { SqliteValue } from "./worker.ts";
+import type { SqliteValue } from "./database.ts";
 
 /** The connection stays the caller's: closing it is not Kysely's. */
 export function sqliteDialect(connection: SqliteConnection): Dialect {

@@ -1,0 +1,185 @@
+/**
+ * `node bench/ingest.ts [events] [rounds]`: how fast events move from a real spool into a real store, by the code that
+ * `waypost serve` runs. SQLite in a temporary folder, or the database at WAYPOST_TEST_DATABASE_URL, which should be one
+ * that syncs to disk. Beside the rate it prints what the API would notice: how long reads of the state take while the
+ * spool drains, each beside the same reads while nothing drains, and how long the event loop was held.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { newMessageId } from "../src/domain/message-id.ts";
+import { openSpool } from "../src/edge/spool.ts";
+import { SpoolReader } from "../src/edge/spool-reader.ts";
+import type { ObservedEvent } from "../src/edge/spool-record.ts";
+import { startIngest } from "../src/events/ingest.ts";
+import { openStore, type Store, type StoreLocation } from "../src/store/open-store.ts";
+import { createTestDatabase } from "../test/postgres.ts";
+
+const DAY_MS = 86_400_000;
+const READ_EVERY_MS = 5;
+const QUIET_MS = 1000;
+const SLOT = 7;
+const FILL_BATCH = 500;
+
+interface Round {
+  readonly eventsPerSecond: number;
+  /** While nothing drains. */
+  readonly quietP50Ms: number;
+  readonly quietP99Ms: number;
+  /** While the spool drains. */
+  readonly readP50Ms: number;
+  readonly readP99Ms: number;
+  readonly loopP99Ms: number;
+  readonly loopMaxMs: number;
+  readonly rssMib: number;
+}
+
+const count = Number(process.argv[2] ?? 200_000);
+const rounds = Number(process.argv[3] ?? 5);
+const isPostgres = (process.env["WAYPOST_TEST_DATABASE_URL"] ?? "") !== "";
+console.log(`${count} events a round, into ${isPostgres ? "PostgreSQL" : "SQLite"}`);
+const results: Round[] = [];
+for (let round = 0; round < rounds; round += 1) {
+  const result = await measure();
+  results.push(result);
+  console.log(format(result));
+}
+console.log(`medians\n${format(median(results))}`);
+
+async function measure(): Promise<Round> {
+  const folder = mkdtempSync(join(tmpdir(), "waypost-bench-ingest-"));
+  const database = isPostgres ? await createTestDatabase() : undefined;
+  const location: StoreLocation = database
+    ? { kind: "postgres", url: database.url }
+    : { kind: "sqlite", dir: folder };
+  const store = await openStore(location);
+  const spool = new SpoolReader(join(folder, "spool"), (slot, error) => console.error(slot, error));
+  try {
+    await fill(join(folder, "spool"));
+    return await drain(store, spool);
+  } finally {
+    await spool.close();
+    await store.close();
+    await database?.drop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** One event in two hundred is of the day before, as after midnight. */
+async function fill(spoolFolder: string): Promise<void> {
+  const directory = join(spoolFolder, String(SLOT));
+  mkdirSync(directory, { recursive: true });
+  const spool = openSpool({ directory, slot: SLOT, maxBytes: 2 ** 40 });
+  const startMs = Date.now() - count;
+  for (let n = 0; n < count; n += FILL_BATCH) {
+    const size = Math.min(FILL_BATCH, count - n);
+    await Promise.all(
+      Array.from({ length: size }, (_, k) => {
+        const timestampMs = startMs + n + k;
+        return spool.record(observed(n + k, k % 200 === 0 ? timestampMs - DAY_MS : timestampMs));
+      }),
+    );
+  }
+  await spool.close(10_000);
+}
+
+function observed(n: number, timestampMs: number): ObservedEvent {
+  const isClick = n % 3 === 0;
+  return {
+    type: isClick ? "click" : "open",
+    timestampMs,
+    subaccountId: n % 20,
+    messageId: newMessageId(),
+    rcptTo: `recipient.${(n * 7919) % 1_000_003}@mail${n % 97}.example.com`,
+    sentAtSeconds: Math.floor(timestampMs / 1000) - (n % 90_000),
+    trackingDomain: `click.customer${n % 50}.example`,
+    targetLinkUrl: isClick
+      ? `https://www.shop.example/products/${n % 1000}?utm_source=newsletter&utm_medium=email&utm_campaign=november`
+      : undefined,
+    targetLinkName: isClick ? "Shop now" : undefined,
+    ipAddress: `198.51.${(n >> 8) % 256}.${n % 256}`,
+    userAgent:
+      "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    acceptLanguage: "en-GB,en;q=0.9",
+  };
+}
+
+async function drain(store: Store, spool: SpoolReader): Promise<Round> {
+  const quietMs = await readUntil(store, sleep(QUIET_MS));
+  const loop = monitorEventLoopDelay({ resolution: 2 });
+  loop.enable();
+  const startedMs = performance.now();
+  const ingest = startIngest({
+    spool,
+    events: store.events,
+    // The slot of classification and message facts: what having one costs.
+    enrich: async (events) => events,
+    log: { warn: (fields, message) => console.error(message, fields) },
+  });
+  const drained = untilEmpty(spool);
+  const readMs = await readUntil(store, drained);
+  const seconds = ((await drained) - startedMs) / 1000;
+  loop.disable();
+  await ingest.stop();
+  return {
+    eventsPerSecond: count / seconds,
+    quietP50Ms: percentile(quietMs, 0.5),
+    quietP99Ms: percentile(quietMs, 0.99),
+    readP50Ms: percentile(readMs, 0.5),
+    readP99Ms: percentile(readMs, 0.99),
+    loopP99Ms: loop.percentile(99) / 1e6,
+    loopMaxMs: loop.max / 1e6,
+    rssMib: process.memoryUsage.rss() / 2 ** 20,
+  };
+}
+
+async function untilEmpty(spool: SpoolReader): Promise<number> {
+  while (spool.depth() > 0) await sleep(20);
+  return performance.now();
+}
+
+/** How long each read took, from when it was due: what the loop holds up counts. */
+async function readUntil(store: Store, end: Promise<unknown>): Promise<readonly number[]> {
+  let isOver = false;
+  void end.then(() => {
+    isOver = true;
+  });
+  const tookMs: number[] = [];
+  while (!isOver) {
+    const dueMs = performance.now() + READ_EVERY_MS;
+    await sleep(READ_EVERY_MS);
+    await store.trackingDomains.list({ subaccounts: "all" });
+    tookMs.push(performance.now() - dueMs);
+  }
+  return tookMs;
+}
+
+function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? Number.NaN;
+}
+
+function median(measured: readonly Round[]): Round {
+  const keys = Object.keys(measured[0] ?? {}) as (keyof Round)[];
+  const entries = keys.map((key) => [
+    key,
+    percentile(
+      measured.map((round) => round[key]),
+      0.5,
+    ),
+  ]);
+  return Object.fromEntries(entries) as Round;
+}
+
+function format(round: Round): string {
+  const ms = (value: number) => value.toFixed(1).padStart(6);
+  return [
+    `${round.eventsPerSecond.toFixed(0).padStart(7)} events/s`,
+    `reads p50${ms(round.readP50Ms)} p99${ms(round.readP99Ms)} ms`,
+    `(quiet${ms(round.quietP50Ms)}${ms(round.quietP99Ms)})`,
+    `loop p99${ms(round.loopP99Ms)} max${ms(round.loopMaxMs)} ms`,
+    `rss ${round.rssMib.toFixed(0)} MiB`,
+  ].join("   ");
+}

@@ -1,0 +1,45 @@
+/**
+ * The schema of SQLite's day files: statements that each file runs once, in this order, when it is opened the next
+ * time. Append only. With a new one comes a migration of the file of days (`migrations/all.ts`), be it an empty one: it is what
+ * keeps an older version from opening files that it does not know.
+ */
+
+/** 16,384 positions. */
+const SEGMENT = "position >> 14";
+
+export const EVENT_DAY_SCHEMA: readonly string[] = [
+  // Positions grow, so rows are only ever added at the table's end. raw_rcpt_to null: spelled as in rcpt_to, in lower case.
+  `create table events (
+     position integer primary key,
+     event_id integer not null unique,
+     timestamp_ms integer not null,
+     type text not null,
+     subaccount_id integer not null,
+     message_id text not null,
+     rcpt_to text not null,
+     raw_rcpt_to text,
+     recipient_domain text,
+     sent_at_seconds integer not null,
+     tracking_domain text not null,
+     target_link_url text,
+     target_link_name text,
+     ip_address text,
+     user_agent text,
+     accept_language text
+   ) strict`,
+  "create index events_by_time on events (timestamp_ms, event_id)",
+  `create index events_by_message on events (${SEGMENT}, message_id)`,
+  `create index events_by_recipient on events (${SEGMENT}, rcpt_to)`,
+];
+
+/**
+ * Random keys in one index over a whole day would make every batch rewrite thousands of the index's pages, one for each
+ * event (measured: docs/performance.md). So these indexes begin anew every few thousand positions, and who looks for a key
+ * looks in each of those segments: this is the condition that makes SQLite do so.
+ */
+export const IN_EACH_SEGMENT = `${SEGMENT} in (
+  with recursive segment (number) as (
+    select (select min(position) from events) >> 14
+    union all
+    select number + 1 from segment where number < (select max(position) from events) >> 14
+  ) select number from segment)`;
