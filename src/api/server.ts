@@ -64,6 +64,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.setSerializerCompiler(() => JSON.stringify);
   app.setValidatorCompiler(() => () => true);
   app.addHook("onSend", plainJsonContentType);
+  // `Content-Type:` with nothing behind it says as little as none.
+  app.addHook("onRequest", async ({ headers }) => {
+    if (headers["content-type"] === "") delete headers["content-type"];
+  });
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options));
   app.setNotFoundHandler((request) => {
     throw missingRoute(request, [...options.routes, OPENAPI_ROUTE]);
@@ -175,7 +179,9 @@ function sendError(
   reply: FastifyReply,
   options: ApiOptions,
 ): FastifyReply {
-  const known = translate(error, options.isOutage);
+  // Fastify looks at the body before it says that there is no such route.
+  const isMissing = request.is404 && !(error instanceof AppError);
+  const known = isMissing ? missingRoute(request, options.routes) : translate(error, options.isOutage);
   const { status, body } = toErrorReply(known);
   if (status >= 500) {
     options.log.error(

@@ -1,6 +1,7 @@
 /** A control plane as in harness.ts with a real edge worker beside it, on a loopback address of its own. */
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { startEdgeWorker } from "../../src/edge/worker.ts";
 import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
@@ -14,6 +15,8 @@ export const CNAME_TARGET = "edge.waypost.example";
 export interface TestInstallation extends TestApi {
   readonly dns: DnsServer;
   readonly edgePort: number;
+  /** Resolves once the edge has taken up a snapshot later than the one it has now. */
+  nextSnapshot(change: () => Promise<unknown>): Promise<void>;
   /** A request to the edge as a recipient sends it. */
   visit(
     url: string,
@@ -49,6 +52,15 @@ export async function startTestInstallation(database: Database): Promise<TestIns
     visit: (url, { method = "GET", headers = {} } = {}) => {
       const { host, pathname, search } = new URL(url);
       return send(edgePort, method, `${pathname}${search}`, { key: null, headers: { host, ...headers } });
+    },
+    nextSnapshot: async (change) => {
+      const before = edge.stats().snapshotVersion ?? 0;
+      await change();
+      for (let tries = 0; tries < 400; tries += 1) {
+        if ((edge.stats().snapshotVersion ?? 0) > before) return;
+        await sleep(25);
+      }
+      throw new Error("the edge took up no new snapshot");
     },
     addVerifiedDomain: async (domain, headers = {}) => {
       dns.zone.set(domain, { cname: CNAME_TARGET });

@@ -163,8 +163,7 @@ onBothDatabases("a mail and what comes of it", (database) => {
     await waypost.addVerifiedDomain("leaving.acme.com");
     const { json } = await wrap({ tracking_domain: "leaving.acme.com" });
     const link = linkOf(json.results.messages[0].content.html);
-    await waypost.call("DELETE", "/api/v1/tracking-domains/leaving.acme.com");
-    await sleep(600);
+    await waypost.nextSnapshot(() => waypost.call("DELETE", "/api/v1/tracking-domains/leaving.acme.com"));
     assert.equal((await waypost.visit(link)).status, 302);
     const taken = await waypost.call("POST", "/api/v1/tracking-domains", {
       body: { domain: "leaving.acme.com" },
