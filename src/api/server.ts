@@ -310,7 +310,8 @@ function answerUnreadableRequest(error: Error & { code?: string }, socket: Socke
 /** `Expect:` with anything but `100-continue` (RFC 9110 section 10.1.1). */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const body = JSON.stringify({ errors: [{ message: "Expectation Failed" }] });
-  response.writeHead(417, { "content-type": "application/json", connection: "close" }).end(body);
+  const headers = { "content-type": "application/json", "content-length": body.length, connection: "close" };
+  response.writeHead(417, headers).end(body);
 }
 
 /** Behind a proxy that is not trusted, everybody shares the proxy's address: one guesser then slows all down. Said once. */

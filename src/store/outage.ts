@@ -5,8 +5,8 @@ import { SqliteError } from "./sqlite/worker-link.ts";
 
 /** Result codes of SQLite that say "not now": busy, locked, I/O error, full. */
 const SQLITE_OUTAGES: ReadonlySet<unknown> = new Set([5, 6, 10, 13]);
-/** Classes of SQLSTATE: connection exception, insufficient resources, operator intervention (a stopped server, a time-out). */
-const POSTGRES_OUTAGES = /^(08|53|57)/;
+/** Classes of SQLSTATE: connection exception, authorization, no such database, insufficient resources, operator intervention (a stopped server, a time-out). */
+const POSTGRES_OUTAGES = /^(08|28|3D|53|57)/;
 const NETWORK_OUTAGES: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
