@@ -34,6 +34,11 @@ export const SETTINGS = {
     "Where SQLite files, the spool and the snapshot live.",
   ),
   databaseUrl: setting("none: SQLite", optional(databaseUrl), "`postgres://…` for a shared store.", true),
+  roles: setting(
+    "api,worker,edge",
+    roles,
+    "What this machine does, separated by commas: `api` (API), `worker` (background verification, retention), `edge` (answers recipients, moves their events to the store).",
+  ),
   apiListen: setting("127.0.0.1:8080", listen("127.0.0.1:8080"), "API and its OpenAPI document."),
   edgeHttpListen: setting(
     "0.0.0.0:8081",
@@ -203,12 +208,16 @@ function conflicts(config: Config): readonly string[] {
     key,
     ...config[key],
   }));
-  return listeners.flatMap((one, index) =>
+  const same = listeners.flatMap((one, index) =>
     listeners
       .slice(index + 1)
       .filter((other) => other.port === one.port && one.port !== 0 && overlap(one.host, other.host))
       .map((other) => `${variableName(one.key)} and ${variableName(other.key)} are the same address`),
   );
+  const isPart = config.roles.length < ROLES.length && config.databaseUrl === undefined;
+  return isPart
+    ? [...same, "WAYPOST_ROLES of less than all need WAYPOST_DATABASE_URL: a SQLite file is one machine's"]
+    : same;
 }
 
 function overlap(one: string, other: string): boolean {
@@ -324,6 +333,17 @@ function atLeast(length: number): (text: string) => string {
       throw new Error("must consist of printable ASCII characters without spaces");
     return text;
   };
+}
+
+const ROLES = ["api", "worker", "edge"] as const;
+type Role = (typeof ROLES)[number];
+
+function roles(text = ROLES.join(",")): readonly Role[] {
+  return text.split(",").map((entry) => {
+    const role = ROLES.find((candidate) => candidate === entry.trim());
+    if (role === undefined) throw new Error(`must be a list of ${ROLES.join(", ")}, but has '${entry}'`);
+    return role;
+  });
 }
 
 function folder(text: string): string {

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
 import { createAuthenticator } from "./api/authentication.ts";
+import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
 import { limitPerTenant } from "./api/tenant-limit.ts";
@@ -21,6 +22,7 @@ import { SpoolReader } from "./edge/spool-reader.ts";
 import { startIngest } from "./events/ingest.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
+import { claimWriterSlots } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
@@ -34,7 +36,8 @@ import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
 
 export interface Control {
-  readonly apiAddress: AddressInfo;
+  /** `undefined` on a machine without the API. */
+  readonly apiAddress: AddressInfo | undefined;
   readonly opsAddress: AddressInfo;
   /** A made-up first key that nobody has been shown yet. */
   readonly firstKey: FirstKey | undefined;
@@ -60,7 +63,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
   const stop = async () => {
     for (const part of started.splice(0).reverse()) await part.stop();
   };
-  const up = <T extends Stoppable>(part: T): T => {
+  const up: Up = (part) => {
     started.push(part);
     return part;
   };
@@ -68,6 +71,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const masterSecret = readMasterSecret(config.dataDir, config.secret);
     const store = await openStore(storeLocation(config));
     up({ stop: () => store.close() });
+    await claimWriterSlots(store.machines, config.dataDir);
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
     const firstKey = await createFirstKey(store.apiKeys, {
       dataDir: config.dataDir,
@@ -87,42 +91,54 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     up(startIngest({ spool, events: store.events, log: log.child({ area: "ingest" }) }));
     const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
-    up(
-      startScheduler({
-        store: store.verification,
-        verifier,
-        now: Date.now,
-        log,
-        intervalMs: VERIFICATION_INTERVAL_MS,
-      }),
-    );
-    const api = up(
-      await createApi({
-        routes: createRoutes({
-          store,
-          keys: createKeyRingSource({ masterSecret, keys, snapshot }),
-          isRestricted,
-          verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
-          ports: edgePorts(config),
-          cnameTarget: config.cnameTarget,
-          supportEmail: config.supportEmail,
-          now: Date.now,
-        }),
-        authenticate: createAuthenticator(store.apiKeys),
-        subaccounts: store.subaccounts,
-        trustedProxies: config.trustedProxies,
-        isOutage,
-        log: log.child({ area: "api" }),
-      }),
-    );
-    const ops = up(createOperations({ store, spool, edgeStats }));
+    if (config.roles.includes("worker")) startBackgroundWork({ store, verifier, log, up });
+    const routes = createRoutes({
+      store,
+      keys: createKeyRingSource({ masterSecret, keys, snapshot }),
+      isRestricted,
+      verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
+      ports: edgePorts(config),
+      cnameTarget: config.cnameTarget,
+      supportEmail: config.supportEmail,
+      now: Date.now,
+    });
+    const ops = up(createOperations({ store, spool, edgeStats, roles: config.roles }));
     const opsAddress = await ops.listen(config.opsListen);
-    const apiAddress = await api.listen(config.apiListen);
+    const apiAddress = config.roles.includes("api")
+      ? await serveApi({ config, store, routes, log, up })
+      : undefined;
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+type Up = <T extends Stoppable>(part: T) => T;
+
+function startBackgroundWork(parts: { store: Store; verifier: Verifier; log: Logger; up: Up }): void {
+  const { store, verifier, log, up } = parts;
+  const intervalMs = VERIFICATION_INTERVAL_MS;
+  up(startScheduler({ store: store.verification, verifier, now: Date.now, log, intervalMs }));
+}
+
+async function serveApi(parts: {
+  config: Config;
+  store: Store;
+  routes: readonly Route[];
+  log: Logger;
+  up: Up;
+}): Promise<AddressInfo> {
+  const { config, store, routes, log, up } = parts;
+  const api = await createApi({
+    routes,
+    authenticate: createAuthenticator(store.apiKeys),
+    subaccounts: store.subaccounts,
+    trustedProxies: config.trustedProxies,
+    isOutage,
+    log: log.child({ area: "api" }),
+  });
+  return up(api).listen(config.apiListen);
 }
 
 function createRestriction(config: Config): (domain: Hostname) => boolean {
@@ -203,17 +219,19 @@ function createOperations(parts: {
   readonly store: Store;
   readonly spool: SpoolReader;
   readonly edgeStats: EdgeStatsBook;
+  readonly roles: Config["roles"];
 }): OpsServer {
-  const { store, spool, edgeStats } = parts;
+  const { store, spool, edgeStats, roles } = parts;
   const workers = () => edgeStats.current(Date.now());
   return createOpsServer({
-    notReady: () => whyNotReady(store, edgeStats),
+    notReady: () => whyNotReady(store, roles.includes("edge") ? edgeStats : undefined),
     metrics: createMetrics({ spool, workers, now: Date.now }),
   });
 }
 
-async function whyNotReady(store: Store, edgeStats: EdgeStatsBook): Promise<readonly string[]> {
-  const isServing = edgeStats.current(Date.now()).some(({ stats }) => stats.snapshotVersion !== undefined);
+async function whyNotReady(store: Store, edgeStats: EdgeStatsBook | undefined): Promise<readonly string[]> {
+  const workers = edgeStats?.current(Date.now());
+  const isServing = workers?.some(({ stats }) => stats.snapshotVersion !== undefined) ?? true;
   const answers = await store.trackingDomains.stateVersion().then(
     () => true,
     () => false,

@@ -30,7 +30,8 @@ export async function control(config: Config): Promise<void> {
 
 function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control, log: Logger): void {
   const at = ({ address, port }: { address: string; port: number }) => `http://${address}:${port}`;
-  log.info({ api: at(apiAddress), ops: at(opsAddress) }, "control process is ready");
+  const api = apiAddress === undefined ? undefined : at(apiAddress);
+  log.info({ api, ops: at(opsAddress) }, "control process is ready");
   if (firstKey === undefined) return;
   if (!process.stdout.isTTY) {
     log.info({ path: firstKey.path }, "the first API key is in this file");
@@ -38,7 +39,7 @@ function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control,
   }
   process.stdout.write(`
 ${styleText("bold", "Waypost is running.")}
-  API     ${at(apiAddress)}/api/v1
+  API     ${api}/api/v1
   Edge    http://${config.edgeHttpListen.host}:${config.edgeHttpListen.port}
   Health  ${at(opsAddress)}/healthz, /readyz, /metrics
 

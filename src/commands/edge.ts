@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Config } from "../config.ts";
 import { runEdge } from "../edge-process.ts";
+import { readWriterSlots } from "../machine.ts";
 import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger } from "../ops/logger.ts";
@@ -14,6 +15,7 @@ export async function edge(config: Config): Promise<void> {
     listen: config.edgeHttpListen,
     snapshotPath: join(config.dataDir, SNAPSHOT_FILE),
     masterSecret: readMasterSecret(config.dataDir, config.secret),
+    slots: await readWriterSlots(config.dataDir),
     spoolDirectory: join(config.dataDir, SPOOL_FOLDER),
     maxSpoolBytes: Math.floor((config.spoolMaxMb * MEGABYTE) / config.edgeWorkers),
     commitDeadlineMs: config.edgeCommitDeadlineMs,

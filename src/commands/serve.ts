@@ -23,9 +23,13 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
   });
   const supervisor = await startSupervisor({
     dataDir: config.dataDir,
-    addresses: [config.apiListen, config.edgeHttpListen, config.opsListen],
+    addresses: [
+      ...(config.roles.includes("api") ? [config.apiListen] : []),
+      ...(config.roles.includes("edge") ? [config.edgeHttpListen] : []),
+      config.opsListen,
+    ],
     control: child("control"),
-    edge: child("edge"),
+    ...(config.roles.includes("edge") ? { edge: child("edge") } : {}),
     edgeCount: config.edgeWorkers,
     log: (level, fields, message) => log[level](fields, message),
   });

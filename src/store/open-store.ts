@@ -10,6 +10,7 @@ import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
+import { createMachines, type Machines } from "./machines.ts";
 import { migrate, POSTGRES_TYPES, SQLITE_TYPES } from "./migrate.ts";
 import { postgresEventMigrations, sqliteEventMigrations, stateMigrations } from "./migrations/all.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
@@ -28,6 +29,7 @@ export interface Store {
   readonly trackingDomains: TrackingDomains;
   readonly sendingDomains: SendingDomains;
   readonly deepLinks: DeepLinks;
+  readonly machines: Machines;
   readonly subaccounts: Subaccounts;
   readonly apiKeys: ApiKeys;
   readonly installation: Installation;
@@ -141,6 +143,7 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "close"> {
     trackingDomains: createTrackingDomains(state),
     sendingDomains: createSendingDomains(state),
     deepLinks: createDeepLinks(state),
+    machines: createMachines(state),
     subaccounts: createSubaccounts(state),
     apiKeys: createApiKeys(state),
     installation: createInstallation(state),

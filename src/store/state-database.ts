@@ -82,7 +82,14 @@ interface SendingDomainsTable {
   tracking_domain: Hostname | null;
 }
 
+interface MachinesTable {
+  id: string;
+  first_slot: number;
+  started_at_ms: number;
+}
+
 export interface StateTables {
+  machines: MachinesTable;
   installation: InstallationTable;
   state_version: StateVersionTable;
   subaccounts: SubaccountsTable;

@@ -71,7 +71,7 @@ export async function startTestApi(
     config,
     createLogger({ level: "silent", terminal: false, part: "test" }),
   );
-  const { port } = control.apiAddress;
+  const port = control.apiAddress?.port ?? 0;
   let check: ReplyCheck | undefined;
   return {
     control,

@@ -193,3 +193,26 @@ test("check-config says what is in force without secrets, and all that is wrong 
   assert.match(wrong.stderr, /WAYPOST_EDGE_WORKERS[\s\S]*|WAYPOST_API_LISTEN/);
   assert.equal((await installation.run("serve", "--no-such-flag")).code, 2);
 });
+
+test("an edge on a machine of its own follows the shared store and ships its events", async (t) => {
+  const shared = await createTestDatabase();
+  t.after(() => shared.drop());
+  const common = { WAYPOST_DATABASE_URL: shared.url, WAYPOST_SECRET: SECRET, WAYPOST_API_KEY: KEY };
+  const edge = await createInstallation(t, { ...common, WAYPOST_ROLES: "edge" });
+  const api = await createInstallation(t, {
+    ...common,
+    WAYPOST_ROLES: "api,worker",
+    WAYPOST_EDGE_HTTP_LISTEN: `127.0.0.1:${edge.ports.edge}`,
+  });
+  const apiMachine = await api.serve();
+  const edgeMachine = await edge.serve();
+  assert.equal(await edgeMachine.call("GET", DOMAINS, { key: KEY }).catch(() => "refused"), "refused");
+  const { link, messageId } = await wrappedLink(apiMachine);
+  assert.equal((await edgeMachine.visit(link)).status, 302);
+  const events = async () =>
+    (await apiMachine.call("GET", `/api/v1/events/message?messages=${messageId}`, { key: KEY })).json.results
+      .length;
+  await until(async () => (await events()) === 1, "the click is in the shared store");
+  const slots = [api, edge].map(({ dataDir }) => readFileSync(join(dataDir, "writer-slots"), "utf8"));
+  assert.notEqual(slots[0], slots[1]);
+});

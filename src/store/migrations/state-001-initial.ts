@@ -15,6 +15,7 @@ export function createStateTables(types: ColumnTypes): Migration {
         trackingDomains(db, types),
         domainChecks(db, types),
         sendingDomains(db, types),
+        machines(db, types),
       ]) {
         await table.modifyEnd(types.tableOptions).execute();
       }
@@ -120,6 +121,14 @@ function sendingDomains(db: Kysely<unknown>, types: ColumnTypes): CreateTableBui
     .addColumn("domain", types.text, (column) => column.primaryKey())
     .addColumn("subaccount_id", types.integer, (column) => column.notNull())
     .addColumn("tracking_domain", types.text, (column) => column.references("tracking_domains.domain"));
+}
+
+function machines(db: Kysely<unknown>, types: ColumnTypes): CreateTableBuilder<string, string> {
+  return db.schema
+    .createTable("machines")
+    .addColumn("id", types.text, (column) => column.primaryKey())
+    .addColumn("first_slot", types.integer, (column) => column.notNull().unique())
+    .addColumn("started_at_ms", types.integer, (column) => column.notNull());
 }
 
 async function createIndexes(db: Kysely<unknown>): Promise<void> {

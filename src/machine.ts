@@ -1,0 +1,33 @@
+/** What one machine keeps of itself in its data directory: a name that no other has, and its writer slots. */
+import { randomBytes } from "node:crypto";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { readIfThere, writePrivateFileOnce } from "./master-secret.ts";
+import type { Machines, WriterSlots } from "./store/machines.ts";
+
+const SLOTS_FILE = "writer-slots";
+const POLL_MS = 100;
+
+/** Claims this machine's slots and leaves them where its edge workers read them. */
+export async function claimWriterSlots(machines: Machines, dataDir: string): Promise<void> {
+  const idPath = join(dataDir, "machine-id");
+  writePrivateFileOnce(idPath, `${randomBytes(16).toString("hex")}\n`);
+  const slots = await machines.claimSlots(readIfThere(idPath) ?? "", Date.now());
+  const path = join(dataDir, SLOTS_FILE);
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, JSON.stringify(slots), { mode: 0o600, flush: true });
+  renameSync(fresh, path);
+}
+
+/** The slots of this machine. On its very first start they are there once the control process has reached the store. */
+export async function readWriterSlots(dataDir: string): Promise<WriterSlots> {
+  for (;;) {
+    const text = readIfThere(join(dataDir, SLOTS_FILE));
+    // Ours, and renamed into place whole.
+    if (text !== undefined) return JSON.parse(text) as WriterSlots;
+    await sleep(POLL_MS);
+  }
+}
