@@ -20,6 +20,7 @@ import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
 import { startIngest } from "./events/ingest.ts";
+import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
 import { claimWriterSlots } from "./machine.ts";
@@ -69,7 +70,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
   };
   try {
     const masterSecret = readMasterSecret(config.dataDir, config.secret);
-    const store = await openStore(storeLocation(config));
+    const store = await openStore(storeLocation(config), { onFatal: crash });
     up({ stop: () => store.close() });
     await claimWriterSlots(store.machines, config.dataDir);
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
@@ -91,7 +92,8 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     up(startIngest({ spool, events: store.events, log: log.child({ area: "ingest" }) }));
     const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
-    if (config.roles.includes("worker")) startBackgroundWork({ store, verifier, log, up });
+    if (config.roles.includes("worker"))
+      startBackgroundWork({ store, verifier, days: config.eventRetentionDays, log, up });
     const routes = createRoutes({
       store,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
@@ -114,10 +116,24 @@ export async function startControl(config: Config, log: Logger): Promise<Control
   }
 }
 
+/** Nothing works without the store's thread: the process ends loudly, and the supervisor starts a fresh one. */
+function crash(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
+}
+
 type Up = <T extends Stoppable>(part: T) => T;
 
-function startBackgroundWork(parts: { store: Store; verifier: Verifier; log: Logger; up: Up }): void {
-  const { store, verifier, log, up } = parts;
+function startBackgroundWork(parts: {
+  store: Store;
+  verifier: Verifier;
+  days: number;
+  log: Logger;
+  up: Up;
+}): void {
+  const { store, verifier, days, log, up } = parts;
+  up(startRetention({ events: store.events, days, now: Date.now, log: log.child({ area: "retention" }) }));
   const intervalMs = VERIFICATION_INTERVAL_MS;
   up(startScheduler({ store: store.verification, verifier, now: Date.now, log, intervalMs }));
 }

@@ -3,6 +3,7 @@ import { lookup, Resolver } from "node:dns/promises";
 
 import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
+import { AppError } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 import { withStore } from "./with-store.ts";
 
@@ -10,12 +11,25 @@ export async function checkConfig({ config, warnings }: LoadedConfig): Promise<v
   for (const [name, value] of Object.entries(describeConfig(config)))
     console.log(`${name}=${JSON.stringify(value)}`);
   for (const warning of [...warnings, ...configWarnings(config)]) console.log(`warning: ${warning}`);
-  await withStore(config, async () => {
-    console.log(
-      `store: ${config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : "PostgreSQL"} answers`,
-    );
-  });
+  console.log(`store: ${await describeStore(config)}`);
   console.log(`CNAME target: ${config.cnameTarget} ${await describeTarget(config)}`);
+}
+
+/** Looks, and changes nothing: `serve` creates a store and brings its schema up to date. */
+async function describeStore(config: Config): Promise<string> {
+  const name = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : "PostgreSQL";
+  try {
+    return await withStore(config, async ({ installation }) => {
+      const record = await installation.read();
+      const made =
+        record === undefined ? "is empty" : `was made ${new Date(record.createdAtMs).toISOString()}`;
+      return `${name} answers and ${made}`;
+    });
+  } catch (error) {
+    if (error instanceof AppError) return `${name}: ${error.message}`;
+    process.exitCode = 1;
+    return `${name} does not answer: ${error instanceof Error ? error.message : error}`;
+  }
 }
 
 async function describeTarget(config: Config): Promise<string> {

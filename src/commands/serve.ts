@@ -43,7 +43,7 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
 async function refuseWrongStore(config: Config, log: Logger): Promise<void> {
   const masterSecret = readMasterSecret(config.dataDir, config.secret);
   try {
-    await withStore(config, (store) => openInstallation(store.installation, masterSecret, Date.now()));
+    await withStore(config, (store) => openInstallation(store.installation, masterSecret, Date.now()), {});
   } catch (error) {
     if (error instanceof AppError) throw error;
     log.error({ err: error }, "the store does not answer, starting with what the edge knows");

@@ -50,13 +50,7 @@ export async function migrate<Tables>(
   });
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
-  const unknown = await unknownMigrations(db, migrations, table);
-  if (unknown.length > 0) {
-    throw new AppError(
-      "unavailable",
-      `The database was set up by a newer version of Waypost (it has ${unknown.join(", ")}). Start that version or a newer one; this one would damage it.`,
-    );
-  }
+  refuseNewer(await finishedMigrations(db, table), migrations);
   const failed = results?.find(({ status }) => status === "Error")?.migrationName;
   throw new Error(
     `The database could not be brought up to date${failed === undefined ? "" : ` (${failed})`}; it is as it was.`,
@@ -66,18 +60,40 @@ export async function migrate<Tables>(
   );
 }
 
-async function unknownMigrations<Tables>(
+/** Throws `unavailable` unless the schema is exactly this version's, and changes nothing. */
+export async function requireCurrent<Tables>(
   db: Kysely<Tables>,
   migrations: Migrations,
   table: string,
-): Promise<readonly string[]> {
+): Promise<void> {
+  const done = await finishedMigrations(db, table);
+  const missing = Object.keys(migrations).some((name) => !done.includes(name));
+  if (missing) {
+    throw new AppError(
+      "unavailable",
+      "There is no store here, or one of an older version: `waypost serve` or `waypost migrate` brings it up to date",
+    );
+  }
+  refuseNewer(done, migrations);
+}
+
+function refuseNewer(done: readonly string[], migrations: Migrations): void {
+  const unknown = done.filter((name) => !Object.hasOwn(migrations, name));
+  if (unknown.length === 0) return;
+  throw new AppError(
+    "unavailable",
+    `The database was set up by a newer version of Waypost (it has ${unknown.join(", ")}). Start that version or a newer one; this one would damage it.`,
+  );
+}
+
+async function finishedMigrations<Tables>(db: Kysely<Tables>, table: string): Promise<readonly string[]> {
   try {
     const { rows } = await sql<{ name: string }>`select name from ${sql.table(table)} order by name`.execute(
       db,
     );
-    return rows.map(({ name }) => name).filter((name) => !Object.hasOwn(migrations, name));
+    return rows.map(({ name }) => name);
   } catch {
-    // No table to ask: then the first failure is the one to report.
+    // No table to ask: nothing has run yet, or whatever is wrong shows at the next statement.
     return [];
   }
 }

@@ -1,9 +1,10 @@
 /** The way in: opens the state and the events, in SQLite files or in a PostgreSQL database, with their schemas up to date. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { Kysely, PostgresDialect, sql } from "kysely";
 
+import { AppError } from "../domain/errors.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
@@ -11,7 +12,7 @@ import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
 import { createMachines, type Machines } from "./machines.ts";
-import { migrate, POSTGRES_TYPES, SQLITE_TYPES } from "./migrate.ts";
+import { migrate, POSTGRES_TYPES, requireCurrent, SQLITE_TYPES } from "./migrate.ts";
 import { postgresEventMigrations, sqliteEventMigrations, stateMigrations } from "./migrations/all.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
 import { openPool } from "./postgres/pool.ts";
@@ -52,8 +53,11 @@ export interface StoreOptions {
    * asked of it rejects; only another process can have it again.
    */
   readonly onFatal?: (error: Error) => void;
+  /** Only what is there, as it is: nothing is created and no schema changed. Throws `unavailable` when it does not fit. */
+  readonly existing?: boolean;
 }
 
+const STATE_FILE = "state.db";
 const EVENTS_FOLDER = "events";
 
 const STATE_LIMITS = { maxConnections: 10, statementTimeoutMs: 15_000 };
@@ -64,25 +68,35 @@ const MIGRATION_LIMITS = { maxConnections: 1, statementTimeoutMs: undefined };
 /** Throws when the database cannot be reached, cannot be brought up to date, or is a newer version's. */
 export function openStore(
   location: StoreLocation,
-  { onFatal = () => {} }: StoreOptions = {},
+  { onFatal = () => {}, existing = false }: StoreOptions = {},
 ): Promise<Store> {
-  return location.kind === "sqlite"
-    ? openSqliteStore(location.dir, onFatal)
-    : openPostgresStore(location.url);
+  const prepare = existing ? requireCurrent : migrate;
+  if (location.kind === "postgres") return openPostgresStore(location.url, prepare);
+  if (existing && !existsSync(join(location.dir, STATE_FILE))) return Promise.reject(noStoreIn(location.dir));
+  return openSqliteStore(location.dir, { onFatal, prepare });
 }
 
-async function openSqliteStore(dir: string, onFatal: (error: Error) => void): Promise<Store> {
+function noStoreIn(dir: string): AppError {
+  return new AppError("unavailable", `There is no store in ${dir}: is that the right WAYPOST_DATA_DIR?`);
+}
+
+type Prepare = typeof migrate;
+
+async function openSqliteStore(
+  dir: string,
+  { onFatal, prepare }: { readonly onFatal: (error: Error) => void; readonly prepare: Prepare },
+): Promise<Store> {
   const eventsFolder = join(dir, EVENTS_FOLDER);
   mkdirSync(eventsFolder, { recursive: true, mode: 0o700 });
-  const state = await openSqlite(join(dir, "state.db"), { onFatal });
+  const state = await openSqlite(join(dir, STATE_FILE), { onFatal });
   let events: SqliteEventDatabase | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([state.close(), events?.close()]);
   };
   try {
     const stateDb = new Kysely<StateTables>({ dialect: sqliteDialect(state) });
-    await migrate(stateDb, stateMigrations(SQLITE_TYPES), STATE_MIGRATION_TABLE);
-    await migrateEventIndex(indexFile(eventsFolder));
+    await prepare(stateDb, stateMigrations(SQLITE_TYPES), STATE_MIGRATION_TABLE);
+    await prepareEventIndex(indexFile(eventsFolder), prepare);
     events = await openSqliteEvents(eventsFolder, onFatal);
     return { ...stateStores(sqliteState(stateDb)), events: createEventStore(events), close };
   } catch (error) {
@@ -91,24 +105,24 @@ async function openSqliteStore(dir: string, onFatal: (error: Error) => void): Pr
   }
 }
 
-async function migrateEventIndex(file: string): Promise<void> {
+async function prepareEventIndex(file: string, prepare: Prepare): Promise<void> {
   const index = await openSqlite(file);
   try {
     const db = new Kysely<unknown>({ dialect: sqliteDialect(index) });
-    await migrate(db, sqliteEventMigrations(), EVENT_MIGRATION_TABLE);
+    await prepare(db, sqliteEventMigrations(), EVENT_MIGRATION_TABLE);
   } finally {
     await index.close();
   }
 }
 
-async function openPostgresStore(url: string): Promise<Store> {
+async function openPostgresStore(url: string, prepare: Prepare): Promise<Store> {
   const migrating = new Kysely<unknown>({
     dialect: new PostgresDialect({ pool: openPool(url, MIGRATION_LIMITS) }),
   });
   try {
     await reach(migrating);
-    await migrate(migrating, stateMigrations(POSTGRES_TYPES), STATE_MIGRATION_TABLE);
-    await migrate(migrating, postgresEventMigrations(), EVENT_MIGRATION_TABLE);
+    await prepare(migrating, stateMigrations(POSTGRES_TYPES), STATE_MIGRATION_TABLE);
+    await prepare(migrating, postgresEventMigrations(), EVENT_MIGRATION_TABLE);
   } finally {
     await migrating.destroy();
   }

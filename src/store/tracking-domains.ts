@@ -134,7 +134,7 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
       // One statement, so that both databases answer it from one moment.
       const rows = await db
         .selectFrom("state_version")
-        .leftJoin("tracking_domains", (join) => join.on("changed_in_version", ">", since))
+        .leftJoin("tracking_domains", (join) => join.on("changed_in_version", ">", since === 0 ? -1 : since))
         .select([
           "version",
           "domain",

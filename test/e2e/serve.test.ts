@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -188,9 +188,16 @@ test("check-config says what is in force without secrets, and all that is wrong 
   assert.equal(code, 0);
   assert.match(stdout, /WAYPOST_API_KEY=true/);
   assert.ok(!stdout.includes(KEY));
+  assert.match(stdout, /There is no store in/);
+  assert.deepEqual(readdirSync(installation.dataDir), []);
+  const revoked = await installation.run("keys", "revoke", "some-id");
+  assert.equal(revoked.code, 1);
+  assert.match(revoked.stderr, /There is no store in .*: is that the right WAYPOST_DATA_DIR\?/);
+  assert.deepEqual(readdirSync(installation.dataDir), []);
   const wrong = await installation.run("check-config", "--edge-workers", "none", "--api-listen", "x");
   assert.equal(wrong.code, 2);
-  assert.match(wrong.stderr, /WAYPOST_EDGE_WORKERS[\s\S]*|WAYPOST_API_LISTEN/);
+  assert.match(wrong.stderr, /WAYPOST_API_LISTEN must be ADDRESS:PORT/);
+  assert.match(wrong.stderr, /WAYPOST_EDGE_WORKERS must be a whole number/);
   assert.equal((await installation.run("serve", "--no-such-flag")).code, 2);
 });
 

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 
 import { sql } from "kysely";
 
+import { parseHostname } from "../../src/domain/hostname.ts";
 import type { NewApiKey } from "../../src/store/api-keys.ts";
 import { isUniqueViolation } from "../../src/store/constraint-errors.ts";
 import {
@@ -459,13 +460,49 @@ export function stateConformance(name: string, ground: Ground): void {
       assert.equal(isUniqueViolation(new Error("UNIQUE constraint failed")), false);
     });
 
-    test("the first key is created once", async (t) => {
-      const { apiKeys } = await createStore(t, ground);
+    test("the first key is created once, and does not come back when it is revoked", async (t) => {
+      const { apiKeys, installation } = await createStore(t, ground);
+      await installation.readOrCreate(() => ({ sealedKeyRing: "ring" }), NOW_MS);
       const outcomes = await Promise.all(
         ["a", "b", "c"].map((hash) => apiKeys.createFirst(key({ hash }), NOW_MS)),
       );
       assert.equal(outcomes.filter((created) => created !== undefined).length, 1);
       assert.equal(await apiKeys.count(), 1);
+      for (const { id } of await apiKeys.list()) await apiKeys.remove(id);
+      assert.equal(await apiKeys.createFirst(key({ hash: "a" }), NOW_MS), undefined);
+    });
+  });
+
+  describe(`machines in ${name}`, () => {
+    test("have writer slots of their own, the same at every start, until there are sixteen", async (t) => {
+      const { machines } = await createStore(t, ground);
+      const names = Array.from({ length: 16 }, (_, machine) => `machine ${machine}`);
+      const slots = await Promise.all(names.map((machine) => machines.claimSlots(machine, NOW_MS)));
+      assert.equal(new Set(slots.map(({ first }) => first)).size, 16);
+      assert.ok(slots.every(({ first, count }) => first % 64 === 0 && first < 1024 && count === 64));
+      assert.deepEqual(await machines.claimSlots("machine 3", NOW_MS), slots[3]);
+      await assert.rejects(machines.claimSlots("one more", NOW_MS), { code: "unavailable" });
+      const muchLater = NOW_MS + 31 * 86_400_000;
+      assert.equal((await machines.claimSlots("one more", muchLater)).count, 64);
+    });
+  });
+
+  describe(`what edges follow in ${name}`, () => {
+    test("is what changed since the version they have", async (t) => {
+      const { trackingDomains } = await createStore(t, ground);
+      for (const domain of ["a.example.com", "b.example.com"] as const) {
+        await trackingDomains.create(
+          { domain: parseHostname(domain), subaccountId: 0, secure: false, complianceStatus: "valid" },
+          NOW_MS,
+        );
+      }
+      const all = await trackingDomains.changedHosts(0);
+      assert.equal(all.hosts.length, 2);
+      assert.deepEqual(await trackingDomains.changedHosts(all.version), { version: all.version, hosts: [] });
+      await trackingDomains.setBlocked("b.example.com", true);
+      const changed = await trackingDomains.changedHosts(all.version);
+      assert.ok(changed.version > all.version);
+      assert.deepEqual(changed.hosts, [{ domain: "b.example.com", owners: [0], blocked: true }]);
     });
   });
 
