@@ -132,17 +132,7 @@ test("a sealed target that is no web address is not redirected to", () => {
   });
 });
 
-for (const path of [
-  "/",
-  "",
-  "/e",
-  "/e/",
-  "/e//",
-  "/favicon.ico",
-  "/E/abc",
-  "*",
-  "/.well-known/waypost/",
-]) {
+for (const path of ["/", "", "/e", "/e/", "/e//", "/favicon.ico", "/E/abc", "*", "/.well-known/waypost/"]) {
   test(`the path ${JSON.stringify(path)} is not known`, () => {
     assert.deepEqual(ask(path), { reply: "not_found", reason: "unknown_path" });
   });
