@@ -2,9 +2,10 @@
  * `node bench/ingest.ts [events] [rounds]`: how fast events move from a real spool into a real store, by the code that
  * `waypost serve` runs. SQLite in a temporary folder, or the database at WAYPOST_TEST_DATABASE_URL, which should be one
  * that syncs to disk. Beside the rate it prints what the API would notice: how long reads of the state take while the
- * spool drains, each beside the same reads while nothing drains, and how long the event loop was held.
+ * spool drains, each beside the same reads while nothing drains, and how long the event loop was held. Linux only:
+ * memory is read from /proc.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -34,7 +35,8 @@ interface Round {
   readonly readP99Ms: number;
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
-  readonly rssMib: number;
+  /** Without the spool that lmdb maps. */
+  readonly anonymousMib: number;
 }
 
 const count = Number(process.argv[2] ?? 200_000);
@@ -132,8 +134,12 @@ async function drain(store: Store, spool: SpoolReader): Promise<Round> {
     readP99Ms: percentile(readMs, 0.99),
     loopP99Ms: loop.percentile(99) / 1e6,
     loopMaxMs: loop.max / 1e6,
-    rssMib: process.memoryUsage.rss() / 2 ** 20,
+    anonymousMib: anonymousMib(),
   };
+}
+
+function anonymousMib(): number {
+  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 }
 
 async function untilEmpty(spool: SpoolReader): Promise<number> {
@@ -180,6 +186,6 @@ function format(round: Round): string {
     `reads p50${ms(round.readP50Ms)} p99${ms(round.readP99Ms)} ms`,
     `(quiet${ms(round.quietP50Ms)}${ms(round.quietP99Ms)})`,
     `loop p99${ms(round.loopP99Ms)} max${ms(round.loopMaxMs)} ms`,
-    `rss ${round.rssMib.toFixed(0)} MiB`,
+    `memory ${round.anonymousMib.toFixed(0)} MiB`,
   ].join("   ");
 }

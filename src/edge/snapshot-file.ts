@@ -12,7 +12,7 @@
  * The checksum is against accidents (a torn copy, a bad disk). Who may write the file may also stop the
  * edge; the keys inside are sealed with the master secret.
  */
-import { open, readFile, rename } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
@@ -20,7 +20,7 @@ import { crc32 } from "node:zlib";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { WellKnownFiles } from "../domain/well-known.ts";
 import { openSealedKeyRing } from "../token/key-ring.ts";
-import { HostTable } from "./host-table.ts";
+import { HostTable, tableBytes } from "./host-table.ts";
 import type { EdgeSnapshot, HostEntry } from "./snapshot.ts";
 
 /** What the control plane publishes: the snapshot with its key ring sealed. */
@@ -33,8 +33,17 @@ export interface PublishedSnapshot {
 /** Why a file gives no snapshot. `wrong_secret`: whole, but sealed with another master secret. */
 export type SnapshotProblem = "missing" | "damaged" | "wrong_secret" | "unreadable";
 
+/**
+ * What a snapshot was read into. Once nobody uses that snapshot any more, the next one is read into it: left to the
+ * collector, which sees little of it, the memory of several old ones would pile up.
+ */
+export interface SnapshotMemory {
+  readonly file: ArrayBuffer;
+  readonly table: ArrayBuffer;
+}
+
 export type ReadSnapshot =
-  | { readonly ok: true; readonly snapshot: EdgeSnapshot }
+  | { readonly ok: true; readonly snapshot: EdgeSnapshot; readonly memory: SnapshotMemory }
   | { readonly ok: false; readonly problem: SnapshotProblem };
 
 interface Header {
@@ -68,11 +77,18 @@ export async function writeSnapshot(path: string, published: PublishedSnapshot):
   await syncDirectory(dirname(path));
 }
 
-/** Never throws. The work is done in slices, so that an edge that serves can load its next snapshot. */
-export async function readSnapshot(path: string, masterSecret: string): Promise<ReadSnapshot> {
-  let content: Buffer;
+/**
+ * Never throws. The work is done in slices, so that an edge that serves can load its next snapshot. `spare` is memory
+ * that is used again where it is large enough, whatever comes of it.
+ */
+export async function readSnapshot(
+  path: string,
+  masterSecret: string,
+  spare?: SnapshotMemory,
+): Promise<ReadSnapshot> {
+  let content: Buffer<ArrayBuffer>;
   try {
-    content = await readFile(path);
+    content = await readInto(path, spare?.file);
   } catch (error) {
     return failed(isMissing(error) ? "missing" : "unreadable");
   }
@@ -80,12 +96,39 @@ export async function readSnapshot(path: string, masterSecret: string): Promise<
   if (body === undefined) return failed("damaged");
   const headerEnd = body.indexOf("\n");
   const header = parseHeader(body.toString("latin1", 0, headerEnd));
-  if (header === undefined) return failed("damaged");
+  // A line has five bytes at least: a count that doesn't fit would ask for memory without end.
+  if (header === undefined || !(header.hosts >= 0 && header.hosts * 5 <= body.length))
+    return failed("damaged");
   const keys = openSealedKeyRing(header.keys, masterSecret);
   if (keys === undefined) return failed("wrong_secret");
-  const hosts = await parseHosts(body, headerEnd + 1, header.hosts);
-  if (hosts?.size !== header.hosts) return failed("damaged");
-  return { ok: true, snapshot: { version: header.version, hosts, keys } };
+  const table = atLeast(tableBytes(header.hosts), spare?.table);
+  const hosts = new HostTable(body, header.hosts, table);
+  if (!(await parseHosts(body, headerEnd + 1, header.hosts, hosts))) return failed("damaged");
+  const snapshot = { version: header.version, hosts, keys };
+  return { ok: true, snapshot, memory: { file: content.buffer, table } };
+}
+
+/** The whole file. It may be replaced meanwhile, but never changes: what was opened stays as it is. */
+async function readInto(path: string, spare: ArrayBuffer | undefined): Promise<Buffer<ArrayBuffer>> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const content = Buffer.from(atLeast(size, spare), 0, size);
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await file.read(content, length, size - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return content.subarray(0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+/** With some room to grow, where it is new: most snapshots are a little larger than the one before. */
+function atLeast(bytes: number, spare: ArrayBuffer | undefined): ArrayBuffer {
+  return spare !== undefined && spare.byteLength >= bytes ? spare : new ArrayBuffer(Math.ceil(bytes * 1.1));
 }
 
 async function render({ version, hosts, sealedKeys }: PublishedSnapshot): Promise<string> {
@@ -121,20 +164,20 @@ function parseHeader(line: string): Header | undefined {
   }
 }
 
-async function parseHosts(body: Buffer, from: number, count: number): Promise<HostTable | undefined> {
-  const hosts = new HostTable(body, count);
+/** False when the lines are not what the header says. */
+async function parseHosts(body: Buffer, from: number, count: number, hosts: HostTable): Promise<boolean> {
   // Few distinct entries: 100,000 domains share theirs with the others of the same owners.
   const entryNumbers = new Map<string, number>();
   let start = from;
   for (let line = 1; start < body.length; line += 1) {
     const end = body.indexOf(LINE_FEED, start);
     const tab = body.indexOf(TAB, start);
-    if (end === -1 || tab === -1 || tab > end || line > count) return undefined;
+    if (end === -1 || tab === -1 || tab > end || line > count) return false;
     const text = body.toString("latin1", tab, end);
     let number = entryNumbers.get(text);
     if (number === undefined) {
       const entry = parseEntry(text);
-      if (entry === undefined) return undefined;
+      if (entry === undefined) return false;
       number = hosts.addEntry(entry);
       entryNumbers.set(text, number);
     }
@@ -142,7 +185,7 @@ async function parseHosts(body: Buffer, from: number, count: number): Promise<Ho
     start = end + 1;
     if (line % LINES_PER_SLICE === 0) await nextTurn();
   }
-  return hosts;
+  return hosts.size === count;
 }
 
 function parseEntry(text: string): HostEntry | undefined {

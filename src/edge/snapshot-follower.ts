@@ -5,7 +5,7 @@
 import { stat } from "node:fs/promises";
 
 import type { EdgeSnapshot } from "./snapshot.ts";
-import { readSnapshot, type SnapshotProblem } from "./snapshot-file.ts";
+import { readSnapshot, type SnapshotMemory, type SnapshotProblem } from "./snapshot-file.ts";
 
 export interface SnapshotFollowerOptions {
   readonly path: string;
@@ -28,6 +28,9 @@ const POLL_MS = 200;
 /** Resolves after the first look at the file, whatever it gave. */
 export async function followSnapshot(options: SnapshotFollowerOptions): Promise<SnapshotFollower> {
   let current: EdgeSnapshot | undefined;
+  let memory: SnapshotMemory | undefined;
+  /** Of the snapshot before: a request looks at the current one only, and in one go. */
+  let spare: SnapshotMemory | undefined;
   let seen: string | undefined;
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -36,12 +39,14 @@ export async function followSnapshot(options: SnapshotFollowerOptions): Promise<
     const identity = await fileIdentity(options.path);
     if (identity === seen) return;
     seen = identity;
-    const read = await readSnapshot(options.path, options.masterSecret);
+    const read = await readSnapshot(options.path, options.masterSecret, spare);
     if (stopped) return;
     // Out of file descriptors, say: the file may be fine.
     if (!read.ok && read.problem === "unreadable") seen = undefined;
     if (!read.ok) return options.onProblem(read.problem);
     current = read.snapshot;
+    spare = memory;
+    memory = read.memory;
     options.onLoaded(current);
   };
   const poll = async (): Promise<void> => {

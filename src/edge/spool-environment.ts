@@ -4,15 +4,27 @@ import { join } from "node:path";
 
 import { open, type RootDatabase } from "lmdb";
 
-const DATA_FILE = "data.mdb";
+export const DATA_FILE = "data.mdb";
 const LOCK_FILE = "data.mdb-lock";
 /** More than an empty environment and its lock take. */
 const ROOM_FOR_NEW_FILES = 1024 * 1024;
-// MDB_page and MDB_meta in lmdb's mdb.c: the header of page 0, then the magic number.
+// MDB_page, MDB_meta and MDB_db in mdb.c of lmdb 3.5.6 (64 bits, little-endian). Pages 0 and 1 are meta pages, written
+// in turn; the one with the higher transaction counts. After a page's header of 24 bytes: magic number and version
+// (4 + 4), address and map size (8 + 8), two trees (48 each; the first begins with the page size, 4), the last page
+// in use (8), the transaction (8).
 const MAGIC_OFFSET = 24;
+const PAGE_SIZE_OFFSET = 48;
+const LAST_PAGE_OFFSET = 144;
+const TRANSACTION_OFFSET = 152;
+const META_BYTES = 160;
 const MAGIC = 0xbeefc0de;
 
-/** Opens a slot's environment; one that is missing is created. Throws when the disk refuses or the file is damaged. */
+/** The files are no environment, or only a part of one. What to do about them: `setAside` in `spool-slot.ts`. */
+export class DamagedSpool extends Error {
+  override readonly name = "DamagedSpool";
+}
+
+/** Opens a slot's environment; one that is missing is created. Throws when the disk refuses, {@link DamagedSpool} when the file is damaged. */
 export function openEnvironment(directory: string): RootDatabase<Buffer, Buffer> {
   const path = join(directory, DATA_FILE);
   checkBeforeOpening(directory, path);
@@ -34,24 +46,51 @@ export function hasEnvironment(directory: string): boolean {
   return fileSize(join(directory, DATA_FILE)) > 0;
 }
 
-// lmdb 3.5.6 ends the process (SIGSEGV, SIGBUS) when an environment can't be opened: a file that is not one,
-// or a disk without room for a new one. So what it would stumble over is looked at first.
+// lmdb 3.5.6 ends the process (SIGSEGV, SIGBUS) when an environment can't be opened: a file that is not one, one that
+// was cut off, or a disk without room for a new one. So what it would stumble over is looked at first.
 function checkBeforeOpening(directory: string, path: string): void {
   const size = fileSize(path);
-  if (size > 0 && !startsLikeAnEnvironment(path)) throw new Error(`${path} is damaged`);
+  if (size > 0) checkFile(path, size);
   if (size > 0 && fileSize(join(directory, LOCK_FILE)) > 0) return;
   const { bavail, bsize } = statfsSync(directory);
   if (bavail * bsize < ROOM_FOR_NEW_FILES) throw new Error(`no room for a spool in ${directory}`);
 }
 
-function startsLikeAnEnvironment(path: string): boolean {
-  const start = Buffer.alloc(MAGIC_OFFSET + 4);
+/**
+ * lmdb itself leaves a file shorter than its last page only when the pages at the end were never written, and the
+ * spool's headroom (`spool-headroom.ts`) lies behind them then.
+ */
+function checkFile(path: string, size: number): void {
   const file = openSync(path, "r");
   try {
-    return readSync(file, start) === start.length && start.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+    const first = readMeta(file, 0);
+    if (first === undefined) throw new DamagedSpool(`${path} is damaged: it is not a spool's data file`);
+    const second = readMeta(file, first.pageSize);
+    const newest = second !== undefined && second.transaction > first.transaction ? second : first;
+    const expected = (newest.lastPage + 1) * newest.pageSize;
+    if (second === undefined || size < expected) {
+      throw new DamagedSpool(`${path} is damaged: it ends after ${size} of ${expected} bytes`);
+    }
   } finally {
     closeSync(file);
   }
+}
+
+interface Meta {
+  readonly pageSize: number;
+  readonly lastPage: number;
+  readonly transaction: bigint;
+}
+
+function readMeta(file: number, position: number): Meta | undefined {
+  const bytes = Buffer.alloc(META_BYTES);
+  if (readSync(file, bytes, 0, META_BYTES, position) < META_BYTES) return undefined;
+  if (bytes.readUInt32LE(MAGIC_OFFSET) !== MAGIC) return undefined;
+  return {
+    pageSize: bytes.readUInt32LE(PAGE_SIZE_OFFSET),
+    lastPage: Number(bytes.readBigUInt64LE(LAST_PAGE_OFFSET)),
+    transaction: bytes.readBigUInt64LE(TRANSACTION_OFFSET),
+  };
 }
 
 function fileSize(path: string): number {

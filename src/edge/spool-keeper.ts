@@ -4,8 +4,9 @@
  */
 
 import { openSpool, type RecordOutcome, type Spool, type SpoolStats } from "./spool.ts";
+import { DamagedSpool } from "./spool-environment.ts";
 import type { ObservedEvent } from "./spool-record.ts";
-import { type ClaimedSlot, claimSlot, type SlotRange } from "./spool-slot.ts";
+import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
 
 export interface SpoolKeeperOptions {
   readonly directory: string;
@@ -14,11 +15,15 @@ export interface SpoolKeeperOptions {
   readonly reopenMs?: number;
   /** Called for every attempt that failed. */
   readonly onUnavailable: (error: unknown) => void;
+  /** Called for a slot whose files were damaged and are now in another folder, which the error names. */
+  readonly onDamaged: (slot: number, error: unknown) => void;
 }
 
 export interface KeptSpoolStats extends SpoolStats {
   /** `undefined` while there is no spool. */
   readonly slot: number | undefined;
+  /** Slots found damaged since the start. */
+  readonly damagedSlots: number;
 }
 
 interface OpenSpool {
@@ -34,6 +39,7 @@ export class SpoolKeeper {
   readonly #options: SpoolKeeperOptions;
   #open: OpenSpool | undefined;
   #lostWithoutSpool = 0;
+  #damagedSlots = 0;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolKeeperOptions) {
@@ -50,7 +56,12 @@ export class SpoolKeeper {
 
   stats(): KeptSpoolStats {
     const stats = this.#open?.spool.stats() ?? NO_SPOOL;
-    return { ...stats, slot: this.#open?.slot.slot, lostEvents: stats.lostEvents + this.#lostWithoutSpool };
+    return {
+      ...stats,
+      slot: this.#open?.slot.slot,
+      lostEvents: stats.lostEvents + this.#lostWithoutSpool,
+      damagedSlots: this.#damagedSlots,
+    };
   }
 
   /** Gives pending events until the deadline to become durable, then leaves the slot to the next writer. */
@@ -61,9 +72,14 @@ export class SpoolKeeper {
     this.#open.slot.release();
   }
 
+  readonly #onDamaged = (slot: number, error: unknown): void => {
+    this.#damagedSlots += 1;
+    this.#options.onDamaged(slot, error);
+  };
+
   #tryToOpen(): void {
     try {
-      this.#open = openFirst(this.#options);
+      this.#open = openFirst({ ...this.#options, onDamaged: this.#onDamaged });
     } catch (error) {
       this.#options.onUnavailable(error);
       this.#retry = setTimeout(() => this.#tryToOpen(), this.#options.reopenMs ?? REOPEN_MS);
@@ -83,8 +99,8 @@ const NO_SPOOL: SpoolStats = {
   commitLatencySumMs: 0,
 };
 
-/** The first free slot that opens. One whose files are damaged is left to an operator; its neighbour does as well. */
-function openFirst({ directory, slots, maxBytes }: SpoolKeeperOptions): OpenSpool {
+/** The first free slot that opens. One whose files are damaged is left for good by this writer; its neighbour does as well. */
+function openFirst({ directory, slots, maxBytes, onDamaged }: SpoolKeeperOptions): OpenSpool {
   let failure: unknown = new Error(`all ${slots.count} spool slots from ${slots.first} on are in use`);
   let failures = 0;
   for (let number = slots.first; number < slots.first + slots.count && failures < MAX_FAILURES; number += 1) {
@@ -93,9 +109,10 @@ function openFirst({ directory, slots, maxBytes }: SpoolKeeperOptions): OpenSpoo
     try {
       return { spool: openSpool({ ...slot, maxBytes }), slot };
     } catch (error) {
+      if (error instanceof DamagedSpool) onDamaged(number, setAside(slot, error));
+      else failures += 1;
       slot.release();
       failure = error;
-      failures += 1;
     }
   }
   throw failure;

@@ -3,14 +3,15 @@
  * that was ever written on this machine, whether its writer lives or not.
  */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 
 import type { RootDatabase } from "lmdb";
 
 import type { EngagementEvent } from "../domain/event.ts";
 import { slotOfEventId, timeOfEventId } from "./event-id.ts";
-import { commitErrorCode, hasEnvironment, openEnvironment } from "./spool-environment.ts";
+import { commitErrorCode, DamagedSpool, hasEnvironment, openEnvironment } from "./spool-environment.ts";
 import { decodeEvent, decodeId, encodeId, HIGHEST_ID_KEY } from "./spool-record.ts";
-import { listSlots, slotDirectory } from "./spool-slot.ts";
+import { claimSlot, listSlots, setAside, slotDirectory } from "./spool-slot.ts";
 
 const RETRY_DAMAGED_MS = 60_000;
 
@@ -33,12 +34,20 @@ export class SpoolReader {
    * understand is passed over and stays: after a rollback it waits for the newer version.
    */
   readBatch(limit: number): readonly EngagementEvent[] {
-    const bySlot = [...this.#slots().values()].map((environment) => readSlot(environment, limit));
-    if (bySlot.length === 1) return bySlot[0] ?? [];
-    return bySlot
-      .flat()
-      .sort((a, b) => (a.eventId < b.eventId ? -1 : 1))
-      .slice(0, limit);
+    const [batch = []] = this.batches(limit);
+    return batch;
+  }
+
+  /** As {@link readBatch}, and then those behind them, removed or not, until nothing more is there. Each is read when it is asked for. */
+  *batches(limit: number): Generator<readonly EngagementEvent[], void> {
+    const behind = new Map<number, bigint>();
+    for (;;) {
+      const slots = [...this.#slots()].map(([slot, environment]) => readSlot(environment, behind.get(slot)));
+      const batch = [...firstOf(oldestFirst(slots), limit)];
+      if (batch.length === 0) return;
+      for (const { eventId } of batch) behind.set(slotOfEventId(eventId), eventId);
+      yield batch;
+    }
   }
 
   /** Resolves once the events are gone for good; rejects when a disk refuses, and some may then still be there. */
@@ -86,19 +95,65 @@ export class SpoolReader {
       this.#environments.set(slot, openEnvironment(directory));
     } catch (error) {
       this.#damaged.set(slot, performance.now() + RETRY_DAMAGED_MS);
-      this.#onDamaged(slot, error);
+      const isDamaged = error instanceof DamagedSpool;
+      this.#onDamaged(slot, isDamaged ? setAsideUnlessWritten(directory, slot, error) : error);
     }
   }
 }
 
-function readSlot(environment: RootDatabase<Buffer, Buffer>, limit: number): readonly EngagementEvent[] {
-  const events: EngagementEvent[] = [];
-  for (const { key, value } of environment.getRange({ end: HIGHEST_ID_KEY })) {
-    if (events.length === limit) break;
+/** A slot with a writer is the writer's to judge: it may just be making the file. */
+function setAsideUnlessWritten(directory: string, slot: number, damage: DamagedSpool): Error {
+  const claimed = claimSlot(dirname(directory), slot);
+  if (claimed === undefined) return damage;
+  const moved = setAside(claimed, damage);
+  claimed.release();
+  return moved;
+}
+
+function* readSlot(
+  environment: RootDatabase<Buffer, Buffer>,
+  behind: bigint | undefined,
+): Generator<EngagementEvent> {
+  const start = behind === undefined ? {} : { start: encodeId(behind), exclusiveStart: true };
+  for (const { key, value } of environment.getRange({ ...start, end: HIGHEST_ID_KEY })) {
     const event = decodeEvent(key, value);
-    if (event !== undefined) events.push(event);
+    if (event !== undefined) yield event;
   }
-  return events;
+}
+
+/** Merges what is in order already, and decodes nothing that is not asked for. */
+function* oldestFirst(slots: readonly Generator<EngagementEvent>[]): Generator<EngagementEvent> {
+  try {
+    const heads = slots.map((slot) => slot.next().value as EngagementEvent | undefined);
+    for (;;) {
+      const oldest = indexOfOldest(heads);
+      const head = heads[oldest];
+      if (head === undefined) return;
+      yield head;
+      heads[oldest] = slots[oldest]?.next().value as EngagementEvent | undefined;
+    }
+  } finally {
+    // Closes lmdb's cursors.
+    for (const slot of slots) slot.return(undefined);
+  }
+}
+
+function indexOfOldest(heads: readonly (EngagementEvent | undefined)[]): number {
+  let oldest = -1;
+  for (const [index, head] of heads.entries()) {
+    const best = heads[oldest];
+    if (head !== undefined && (best === undefined || head.eventId < best.eventId)) oldest = index;
+  }
+  return oldest;
+}
+
+function* firstOf<T>(values: Iterable<T>, limit: number): Generator<T> {
+  let count = 0;
+  for (const value of values) {
+    yield value;
+    count += 1;
+    if (count === limit) return;
+  }
 }
 
 async function removeEvents(

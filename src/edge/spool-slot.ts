@@ -6,8 +6,8 @@
  * One environment per writer, not one for all: as fast (measured: docs/edge-performance.md), and a writer that is
  * killed, slow or unlucky with its disk holds no lock that another one needs.
  */
-import { mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { type FileLock, lockFile } from "./file-lock.ts";
 
@@ -28,6 +28,20 @@ export function claimSlot(spoolDirectory: string, slot: number): ClaimedSlot | u
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const lock = lockFile(join(directory, "writer.lock"));
   return lock && { slot, directory, release: lock.release };
+}
+
+/**
+ * Moves a claimed slot's damaged files out of the way, where nobody reads them but an operator, and gives the error with
+ * the place. The slot is then as if it had never been used. A disk that refuses leaves them where they are.
+ */
+export function setAside({ slot, directory }: ClaimedSlot, damage: Error): Error {
+  const aside = `damaged-${slot}-${Date.now()}`;
+  try {
+    renameSync(directory, join(dirname(directory), aside));
+    return new Error(`${damage.message}; moved to ${aside} beside it`, { cause: damage });
+  } catch (error) {
+    return new Error(`${damage.message}; it could not be moved`, { cause: error });
+  }
 }
 
 export function slotDirectory(spoolDirectory: string, slot: number): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -33,6 +33,8 @@ const EVENT: ObservedEvent = {
 };
 const ROOM = 64 * 1024 * 1024;
 
+type TemporarySpool = Awaited<ReturnType<typeof temporarySpool>>;
+
 async function temporarySpool() {
   const path = await mkdtemp(join(tmpdir(), "waypost-spool-"));
   const open: (Spool | SpoolReader | SpoolKeeper)[] = [];
@@ -49,6 +51,10 @@ async function temporarySpool() {
       });
       open.push(spool);
       return spool;
+    },
+    /** Leaves the slots to others. */
+    release(): void {
+      for (const lock of locks.splice(0)) lock.release();
     },
     read(onDamaged: (slot: number) => void = () => assert.fail("a slot is damaged")): SpoolReader {
       const reader = new SpoolReader(path, onDamaged);
@@ -228,25 +234,68 @@ test("rows that a newer version wrote stay for it, and don't hold up the others"
   assert.deepEqual(reader.readBatch(1), []);
 });
 
-test("a slot whose files are damaged keeps neither the worker from recording nor ingest from the other slots", async () => {
-  await using spool = await temporarySpool();
-  await mkdir(join(spool.path, "0"));
-  await writeFile(join(spool.path, "0", "data.mdb"), Buffer.alloc(16_384, 0x55));
-  const keeper = new SpoolKeeper({
-    directory: spool.path,
-    slots: { first: 0, count: 4 },
-    maxBytes: ROOM,
-    onUnavailable: () => assert.fail("there is a usable slot"),
-  });
-  assert.equal(await keeper.record(EVENT), "stored");
-  assert.equal(keeper.stats().slot, 1);
-  await keeper.close(1000);
+/** Fills slot 0 and cuts its file off, as a copy that failed does. */
+async function cutOffSlot(spool: TemporarySpool): Promise<void> {
+  const writer = spool.write(0);
+  for (let count = 0; count < 200; count += 1) void writer.record(EVENT);
+  await writer.close(1000);
+  spool.release();
+  await truncate(join(spool.path, "0", "data.mdb"), 12_288);
+}
 
+for (const [what, damage] of [
+  [
+    "is no spool",
+    async ({ path }: TemporarySpool) => {
+      await mkdir(join(path, "0"));
+      await writeFile(join(path, "0", "data.mdb"), Buffer.alloc(16_384, 0x55));
+    },
+  ],
+  ["was cut off", cutOffSlot],
+] as const) {
+  test(`a slot whose file ${what} is moved aside and counted, and the worker records in another one`, async () => {
+    await using spool = await temporarySpool();
+    await damage(spool);
+    const damaged: unknown[] = [];
+    const keeper = new SpoolKeeper({
+      directory: spool.path,
+      slots: { first: 0, count: 4 },
+      maxBytes: ROOM,
+      onUnavailable: () => assert.fail("there is a usable slot"),
+      onDamaged: (slot, error) => damaged.push(slot, error),
+    });
+    assert.equal(await keeper.record(EVENT), "stored");
+    assert.equal(keeper.stats().slot, 1);
+    assert.equal(keeper.stats().damagedSlots, 1);
+    await keeper.close(1000);
+    assert.equal(damaged[0], 0);
+    assert.match(String(damaged[1]), /data\.mdb is damaged: .*; moved to damaged-0-\d+ beside it/);
+    assert.equal(spool.read().readBatch(10).length, 1);
+  });
+
+  test(`a slot whose file ${what} doesn't keep ingest from the other slots`, async () => {
+    await using spool = await temporarySpool();
+    await damage(spool);
+    await spool.write(1).record(EVENT);
+    const damaged: number[] = [];
+    const reader = spool.read((slot) => damaged.push(slot));
+    assert.equal(reader.readBatch(10).length, 1);
+    assert.equal(reader.depth(), 1);
+    assert.deepEqual(damaged, [0]);
+    assert.ok((await readdir(spool.path)).some((name) => name.startsWith("damaged-0-")));
+  });
+}
+
+test("a damaged file that a living writer has is left to it", async () => {
+  await using spool = await temporarySpool();
+  await cutOffSlot(spool);
+  const held = claimSlot(spool.path, 0);
   const damaged: number[] = [];
   const reader = spool.read((slot) => damaged.push(slot));
-  assert.equal(reader.readBatch(10).length, 1);
-  assert.equal(reader.depth(), 1);
+  assert.deepEqual(reader.readBatch(10), []);
+  held?.release();
   assert.deepEqual(damaged, [0]);
+  assert.deepEqual(await readdir(spool.path), ["0"]);
 });
 
 test("a worker without any spool counts what it loses and opens one as soon as it can", async (t) => {
@@ -262,6 +311,7 @@ test("a worker without any spool counts what it loses and opens one as soon as i
     onUnavailable: () => {
       failures += 1;
     },
+    onDamaged: () => assert.fail("nothing is damaged"),
   });
   assert.equal(await keeper.record(EVENT), "lost");
   assert.ok(failures > 0);

@@ -9,6 +9,7 @@ import type { RootDatabase } from "lmdb";
 
 import { createEventIds } from "./event-id.ts";
 import { commitErrorCode, openEnvironment } from "./spool-environment.ts";
+import { SpoolHeadroom } from "./spool-headroom.ts";
 import { decodeId, encodeEvent, encodeId, HIGHEST_ID_KEY, type ObservedEvent } from "./spool-record.ts";
 
 export interface SpoolOptions {
@@ -61,6 +62,7 @@ export function openSpool(options: SpoolOptions): Spool {
 
 export class Spool {
   readonly #environment: RootDatabase<Buffer, Buffer>;
+  readonly #headroom: SpoolHeadroom;
   readonly #nextId: (nowMs: number) => bigint;
   readonly #maxBytes: number;
   readonly #maxPendingBytes: number;
@@ -83,6 +85,8 @@ export class Spool {
 
   constructor(options: SpoolOptions, environment: RootDatabase<Buffer, Buffer>) {
     this.#environment = environment;
+    this.#headroom = new SpoolHeadroom(environment, options.directory);
+    this.#headroom.keep();
     this.#maxBytes = options.maxBytes;
     this.#maxPendingBytes = options.maxPendingBytes ?? MAX_PENDING_BYTES;
     this.#retryMs = options.retryMs ?? RETRY_MS;
@@ -127,7 +131,12 @@ export class Spool {
     clearTimeout(this.#retry);
     this.#giveUp();
     // A commit that hangs would hold close() too; the process that ends takes it along.
-    await within(deadlineMs, this.#environment.close());
+    await within(deadlineMs, this.#closeFiles());
+  }
+
+  async #closeFiles(): Promise<void> {
+    await this.#headroom.close();
+    await this.#environment.close();
   }
 
   #openGroup(): Group {
@@ -156,11 +165,14 @@ export class Spool {
   async #write(group: Group): Promise<void> {
     const environment = this.#environment;
     const highest = group.entries.at(-1)?.key;
-    // What settles, with the fsync, is the batch's promise; those of its parts say nothing more.
-    await environment.batch(() => {
+    if (highest === undefined) return;
+    const events = environment.batch(() => {
+      // What settles, with the fsync, is the batch's promise; those of its parts say nothing more.
       for (const { key, row } of group.entries) void environment.put(key, row);
-      if (highest !== undefined) void environment.put(HIGHEST_ID_KEY, highest);
     });
+    // Behind the batch, not in it: lmdb starts a transaction at once when more is put behind a large batch, and leaves
+    // it to the next turn of the event loop otherwise. The disk would be idle until this turn's requests are answered.
+    await Promise.all([events, environment.put(HIGHEST_ID_KEY, highest)]);
   }
 
   #committed(group: Group, durationMs: number): void {
@@ -171,8 +183,10 @@ export class Spool {
     this.#commits += 1;
     this.#stored += group.entries.length;
     this.#observe(durationMs);
-    this.#remove(group, "stored");
+    this.#remove(group);
+    // First, so that the next commit is under way while these are answered.
     this.#commitNext();
+    group.resolve("stored");
   }
 
   async #commitFailed(error: unknown): Promise<void> {
@@ -185,17 +199,17 @@ export class Spool {
     }, this.#retryMs);
   }
 
-  #remove(group: Group, outcome: RecordOutcome): void {
+  #remove(group: Group): void {
     this.#groups.shift();
     this.#pendingEvents -= group.entries.length;
     this.#pendingBytes -= group.bytes;
-    group.resolve(outcome);
   }
 
   #giveUp(): void {
     for (const group of [...this.#groups]) {
       this.#lost += group.entries.length;
-      this.#remove(group, "lost");
+      this.#remove(group);
+      group.resolve("lost");
     }
   }
 
@@ -205,6 +219,7 @@ export class Spool {
     if (monotonicMs >= this.#nextSizeCheckMs) {
       this.#nextSizeCheckMs = monotonicMs + SIZE_CHECK_INTERVAL_MS;
       this.#full = usedBytes(this.#environment) >= this.#maxBytes;
+      this.#headroom.keep();
     }
     return !this.#full;
   }

@@ -73,6 +73,7 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     slots: options.slots ?? DEFAULT_SLOTS,
     maxBytes: options.maxSpoolBytes,
     onUnavailable: (error) => log.error({ err: error }, "spool not available, clicks are not recorded"),
+    onDamaged: (slot, error) => log.error({ slot, err: error }, "a damaged spool was moved aside"),
   });
   const state = { isStopping: false };
   const handler = createEdgeHandler({

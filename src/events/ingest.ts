@@ -41,8 +41,8 @@ export interface Ingest {
   stop(): Promise<void>;
 }
 
-/** Fewer would wait for the disk more often, more would gain little. */
-const BATCH_SIZE = 4000;
+/** Fewer would wait for the disk more often; more would gain little, and hold the API up longer. */
+const BATCH_SIZE = 2000;
 /** What is read and decoded at a stretch: about two milliseconds, then the API has its turn. */
 const READ_SIZE = 250;
 const IDLE_MS = 100;
@@ -99,6 +99,7 @@ async function moveAll(
       await storing.done;
       await removing;
       removing = handled(spool.remove(storing.batch));
+      await nextTurn();
       storing = { batch, done: handled(events.append(enriched)) };
     } while (storing.batch.length > 0);
   } finally {

@@ -21,7 +21,12 @@ export interface TextView {
 export function viewText(bytes: Buffer, charset: string | undefined): TextView | undefined {
   const encoding = encodingOf(bytes, charset);
   if (encoding === undefined || encoding === "x-user-defined") return undefined;
-  if (encoding === "utf-16le" || encoding === "utf-16be") return viewUtf16(bytes, encoding);
+  if (encoding === "utf-16le" || encoding === "utf-16be") {
+    // Without a single character of Latin-1 it is no mail with links, but mislabelled.
+    return bytes.includes(0) ? viewUtf16(bytes, encoding) : undefined;
+  }
+  // Readers differ in whether the mark or the label wins, so nothing that is put in would suit all of them.
+  if (UTF_16_MARKS.has(bytes.toString("hex", 0, 2))) return undefined;
   if (encoding === "iso-2022-jp") return viewIso2022(bytes);
   const unitsOf =
     encoding === "utf-8"
@@ -37,6 +42,7 @@ export function viewText(bytes: Buffer, charset: string | undefined): TextView |
   };
 }
 
+const UTF_16_MARKS = new Set(["feff", "fffe"]);
 const SINGLE_BYTE = /^(?:iso-8859|windows-|koi8|macintosh|x-mac|ibm866)/;
 const NON_ASCII = /[^\0-\x7f]/;
 /** The encodings of most mail, so that their name needn't be looked up. */

@@ -28,12 +28,15 @@ export interface HtmlSource {
   readonly decode?: (slice: string) => string;
   /** Where to give up: the links are then more than that, and neither they nor the edits are complete. Default: never. */
   readonly maxLinks?: number;
+  /** For a document without a line break of its own. Default: a line feed. */
+  readonly lineBreak?: string;
 }
 
 /** Lists the edits of a document, in order. Never throws, and takes time in proportion to the source. */
 export function scanHtml(source: string, view: HtmlSource, settings: Settings): Scan {
   const { part } = view;
-  const lineBreak = source.includes("\r\n") ? "\r\n" : "\n";
+  const ownBreak = source.includes("\r\n") ? "\r\n" : "\n";
+  const lineBreak = source.includes("\n") ? ownBreak : (view.lineBreak ?? "\n");
   const scanner = new HtmlScanner(source, createLinkJudge(part, settings), settings, view);
   scanner.run();
   const pixels = pixelsFor(part, lineBreak, settings);
@@ -83,7 +86,7 @@ const RAW_TEXT = new Set([
 
 /** Length and first letter of the names that matter: a quick no for nearly every other tag. */
 const SPECIAL_SHAPES = new Uint8Array(12 * 32);
-for (const name of ["area", "body", ...VML_LINKS, ...RAW_TEXT])
+for (const name of ["area", "body", "math", "svg", ...VML_LINKS, ...RAW_TEXT])
   SPECIAL_SHAPES[shapeOf(name.length, name.charCodeAt(0))] = 1;
 
 function shapeOf(length: number, letter: number): number {
@@ -164,7 +167,9 @@ class HtmlScanner implements TokenizerCallbacks {
 
   #tagStart = 0;
   /** What the tag being read, or read last, is to us. */
-  #tag: "anchor" | "link" | "body" | "raw" | "script" | "other" = "other";
+  #tag: "anchor" | TagKind = "other";
+  /** Somewhere there was SVG or MathML, so raw text may be none. */
+  #wasForeign = false;
   #inRaw = false;
   #rawStart = 0;
   /** Of the link element being read: the first of each attribute counts. */
@@ -251,6 +256,9 @@ class HtmlScanner implements TokenizerCallbacks {
     switch (this.#tag) {
       case "other":
         break;
+      case "foreign":
+        this.#wasForeign = true;
+        break;
       case "anchor":
         this.#judgeVisibleText();
         this.#endLink();
@@ -281,12 +289,14 @@ class HtmlScanner implements TokenizerCallbacks {
       this.#lose();
       return;
     }
+    const wasRaw = this.#inRaw;
     this.#inRaw = false;
     if (this.#open !== undefined && isName(this.#source, this.#base + start, this.#base + end, "a"))
       this.#judgeVisibleText();
     if (this.#inConditional) return;
     if (isName(this.#source, start, end, "body")) this.#closingBody = start - 2;
-    this.#settle(start - 2);
+    // Before the closing tag of raw text is still raw text.
+    if (!wasRaw) this.#settle(start - 2);
     this.#closingName = end;
   }
 
@@ -327,9 +337,9 @@ class HtmlScanner implements TokenizerCallbacks {
   }
 
   /**
-   * Two constructs end elsewhere than the tokenizer believes: a script inside of a comment inside of a script (HTML,
-   * "script data double escaped state"), and a closing tag with a `>` in a quoted attribute. Nobody means either in
-   * a mail; from there on nothing is touched.
+   * Three constructs end elsewhere than the tokenizer believes: a script inside of a comment inside of a script (HTML,
+   * "script data double escaped state"), markup in what is raw text in HTML but not in SVG, and a closing tag with
+   * a `>` in a quoted attribute. Nobody means any of them in a mail; from there on nothing is touched.
    */
   #isLost(start: number, nameEnd: number): boolean {
     const source = this.#source;
@@ -338,6 +348,7 @@ class HtmlScanner implements TokenizerCallbacks {
       const comment = script.indexOf("<!--");
       if (comment !== -1 && script.toLowerCase().includes("<script", comment)) return true;
     }
+    if (this.#inRaw && this.#wasForeign && source.slice(this.#rawStart, start).includes("<")) return true;
     if (source.charCodeAt(nameEnd) === GREATER_THAN) return false;
     return /["']/.test(source.slice(nameEnd, source.indexOf(">", nameEnd)));
   }
@@ -358,7 +369,11 @@ class HtmlScanner implements TokenizerCallbacks {
     const first = this.edits.length;
     if (this.#href !== undefined) this.#judgeLink(this.#href, this.#markers);
     if (this.#markers === undefined || this.#settings.keepMarkers) return;
-    for (const range of this.#markerRanges) this.edits.push(this.#removal(range));
+    for (const range of this.#markerRanges) {
+      // Behind another name, what follows would be its value.
+      if (!BEFORE_EQUALS.test(this.#source.slice(range.end, range.end + MAX_SPACES)))
+        this.edits.push(this.#removal(range));
+    }
     // The edits of one tag come in the order of its attributes, whichever that is.
     const ofThisTag = this.edits.splice(first).sort((a, b) => a.start - b.start);
     const edit = ofThisTag.findIndex(({ insert }) => insert.kind === "link");
@@ -412,11 +427,19 @@ class HtmlScanner implements TokenizerCallbacks {
       .replace(/[\t\n\r]/g, "");
   }
 
-  /** A marker goes with the white space before it, unless two attributes would then run together. */
+  /**
+   * A marker goes with the white space before it, unless two attributes would then run together. No slash may come to stand
+   * before the `>`: it would close an element of SVG or belong to an unquoted value. Right before a name it only separates.
+   */
   #removal({ start, end }: AttributeRange): Edit {
     const source = this.#source;
     let from = start;
-    if (isSpaceOrEnd(source.charCodeAt(end))) while (isSpace(source.charCodeAt(from - 1))) from--;
+    if (isSpaceOrEnd(source.charCodeAt(end))) {
+      while (source.charCodeAt(from - 1) === SLASH) from--;
+      const spaceEnd = from;
+      while (isSpace(source.charCodeAt(from - 1))) from--;
+      if (from < spaceEnd && source.charCodeAt(from - 1) === SLASH) from++;
+    }
     return { start: from, end, insert: REMOVED };
   }
 
@@ -436,12 +459,18 @@ class HtmlScanner implements TokenizerCallbacks {
     const comment = this.#source.slice(start, end);
     const opening = CONDITIONAL.exec(comment)?.[0];
     if (opening === undefined || !comment.toLowerCase().endsWith("<![endif]")) return;
-    this.#judgeVisibleText();
+    // A link around the comment goes on behind it.
+    const around = this.#open;
+    this.#open = undefined;
     this.#inConditional = true;
     this.#base = start + opening.length;
     createTokenizer(this).write(comment.slice(opening.length));
     this.#judgeVisibleText();
+    this.#open = around;
     this.#inConditional = false;
+    // Whatever was in it, the comment ends where it ends.
+    this.#probing = false;
+    this.#lost = false;
     this.#base = 0;
     this.#inRaw = false;
     this.#tag = "other";
@@ -461,10 +490,15 @@ function withoutAmp(raw: string): string | undefined {
   return at === 0 ? raw : text + raw.slice(at);
 }
 
+const BEFORE_EQUALS = /^\s*=/;
+const MAX_SPACES = 64;
 const ENDS_OF_URL = /^[\0-\x20]+|[\0-\x20]+$/g;
 
-function kindOfTag(name: string): "link" | "body" | "raw" | "script" | "other" {
+type TagKind = "link" | "body" | "raw" | "script" | "foreign" | "other";
+
+function kindOfTag(name: string): TagKind {
   if (name === "area" || VML_LINKS.has(name)) return "link";
+  if (name === "svg" || name === "math") return "foreign";
   if (name === "body" || name === "script") return name;
   return RAW_TEXT.has(name) ? "raw" : "other";
 }
@@ -491,6 +525,7 @@ function trimmed(source: string, from: number, to: number): AttributeRange {
 }
 
 const GREATER_THAN = 0x3e;
+const SLASH = 0x2f;
 
 /** HTML's white space. */
 function isSpace(code: number): boolean {

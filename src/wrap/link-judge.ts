@@ -24,8 +24,8 @@ export interface Judgement {
 
 export type LinkJudge = (candidate: LinkCandidate, doubt?: LinkReason) => Judgement;
 
-/** The longest address SMTP can carry (RFC 5321 section 4.5.3.1.3, less the angle brackets). */
-const MAX_RCPT_BYTES = 254;
+/** RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets. A link for a longer address is left alone when it is rendered. */
+const MAX_RCPT_BYTES = 320;
 /** A token's plaintext without address, name and URL: docs/token-format.md. */
 const MAX_FACT_BYTES = 1 + 10 + 4 + 5 + 4 + 2 + 1 + 1;
 
@@ -106,11 +106,14 @@ const TEMPLATE_MARKER = /\{\{|\*\||%%|\[\[/;
 function isOurs(url: string, settings: Settings): boolean {
   const path = OUR_PATH.exec(url)?.[1];
   if (path === undefined) return false;
-  return path.split("/", MAX_SEGMENTS).some((segment) => openLink(segment, settings.ring).ok);
+  return path
+    .split("/")
+    .slice(-MAX_SEGMENTS)
+    .some((segment) => openLink(segment, settings.ring).ok);
 }
 
 const OUR_PATH = /^https?:\/\/[^/?#\\]*\/e\/([^?#]*)/i;
-/** The token is behind the sublink's segments, and somebody may have put a slash behind it. */
+/** The token is behind the sublink's segments, however many, and somebody may have put slashes behind it. */
 const MAX_SEGMENTS = 10;
 
 /** Whether the wrapped URL keeps within the limit for any recipient: one content is tracked alike for all. */

@@ -100,9 +100,10 @@ function endOfField(header: Buffer, start: number): number {
   }
 }
 
+/** What the header ends with when it is complete: a message may be nothing but fields. */
 function blankLine(header: Buffer): Buffer {
-  if (header.subarray(-2).equals(Buffer.from("\r\n"))) return header.subarray(-2);
-  return header.at(-1) === 0x0a ? header.subarray(-1) : Buffer.alloc(0);
+  const blank = /(?:^|\n)(\r?\n)$/.exec(header.toString("latin1", Math.max(0, header.length - 3)))?.[1] ?? "";
+  return header.subarray(header.length - blank.length);
 }
 
 function valuesOf(fields: readonly Field[], name: string): string[] {
@@ -110,11 +111,10 @@ function valuesOf(fields: readonly Field[], name: string): string[] {
 }
 
 const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))/g;
-const COMMENT = /"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)/g;
 
 /** `text/html; charset="utf-8" (comment)`: the value in lower case, and the first of each parameter. */
 function withParams(text: string): { value: string; params: Map<string, string> } {
-  const bare = text.replace(COMMENT, (match) => (match.startsWith("(") ? " " : match));
+  const bare = withoutComments(text);
   const semicolon = bare.indexOf(";");
   const params = new Map<string, string>();
   if (semicolon !== -1) {
@@ -124,4 +124,28 @@ function withParams(text: string): { value: string; params: Map<string, string> 
     }
   }
   return { value: (semicolon === -1 ? bare : bare.slice(0, semicolon)).trim().toLowerCase(), params };
+}
+
+/** RFC 5322 section 3.2.2: comments nest, and a parenthesis in a quoted string is none. One that isn't closed goes to the end. */
+function withoutComments(text: string): string {
+  if (!text.includes("(")) return text;
+  let out = "";
+  let depth = 0;
+  let isQuoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at);
+    if (char === "\\" && (isQuoted || depth > 0)) {
+      if (depth === 0) out += text.slice(at, at + 2);
+      at++;
+    } else if (char === "(" && !isQuoted) {
+      depth++;
+    } else if (char === ")" && depth > 0) {
+      depth--;
+      if (depth === 0) out += " ";
+    } else if (depth === 0) {
+      if (char === '"') isQuoted = !isQuoted;
+      out += char;
+    }
+  }
+  return out;
 }

@@ -37,7 +37,11 @@ const MAX_LINE_BYTES = 998;
 /** More is an attack, not a letter: a wrapped link costs memory, and a message's share of it is bounded. */
 const MAX_LINKS = 20_000;
 const ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64"]);
-const CLEARSIGNED = "-----BEGIN PGP SIGNED MESSAGE-----";
+/** OpenPGP without MIME (RFC 9580 section 6.2). */
+const ARMOR: readonly (readonly [string, SkipReason])[] = [
+  ["-----BEGIN PGP SIGNED MESSAGE-----", "signed"],
+  ["-----BEGIN PGP MESSAGE-----", "encrypted"],
+];
 
 export function isSupportedEncoding(encoding: string): boolean {
   return ENCODINGS.has(encoding);
@@ -51,12 +55,13 @@ export function compileMimePart(raw: RawPart, settings: Settings): MimePart | Sk
   if (codec === undefined) return "malformed";
   const view = viewText(codec.bytes, parsed.params.get("charset"));
   if (view === undefined) return "unsupported_charset";
-  if (part === "text" && view.text.includes(CLEARSIGNED)) return "signed";
+  const armor = part === "text" ? ARMOR.find(([line]) => view.text.includes(line)) : undefined;
+  if (armor !== undefined) return armor[1];
 
   const { edits, links } =
     part === "text"
       ? scanText(view.text, { ...view, deletesSpace: deletesSpace(parsed), maxLinks: MAX_LINKS }, settings)
-      : scanHtml(view.text, { part, decode: view.decode, maxLinks: MAX_LINKS }, settings);
+      : scanHtml(view.text, { part, decode: view.decode, maxLinks: MAX_LINKS, lineBreak }, settings);
   if (links.length > MAX_LINKS) return "too_large";
   const limitsLines = (parsed.encoding === "7bit" || parsed.encoding === "8bit") && view.width === 1;
   const longestLine = limitsLines

@@ -79,6 +79,11 @@ export class MessageWalker {
   /** The last segments. */
   end(): Segment[] {
     const rest = this.#line.take();
+    if (this.#state === "header" && this.#isTop) {
+      this.#header.push(rest);
+      this.#send(withoutFields(this.#header.take(), this.#options.dropFields));
+      return this.#take();
+    }
     if (this.#state === "header") this.#send(this.#header.take());
     if (!this.#closesAtEnd(rest)) this.#content(rest);
     this.#finishText(NO_BYTES);
@@ -311,9 +316,11 @@ function reasonAgainst(
   if (type === "multipart/signed") return "signed";
   if (ENCRYPTED.has(type)) return "encrypted";
   if (type === "message/rfc822" || type === "message/global") return "embedded_message";
-  // RFC 2045 section 6.4: an encoded multipart isn't one.
-  if (type.startsWith("multipart/"))
+  if (type.startsWith("multipart/")) {
+    if (header.isAttachment) return "attachment";
+    // RFC 2045 section 6.4: an encoded multipart isn't one.
     return /^(7bit|8bit|binary)$/.test(header.encoding) ? undefined : "malformed";
+  }
   if (part === undefined) return undefined;
   if (header.isAttachment) return "attachment";
   if (!isSupportedEncoding(header.encoding)) return "unsupported_encoding";

@@ -60,10 +60,12 @@ export function createInserter(recipient: Recipient, settings: Settings): Insert
       case "link": {
         if (!clicks) return undefined;
         const { type, target, linkName, sublink } = insert;
-        return url(
+        const wrapped = url(
           sublink,
           linkName === undefined ? { type, target, ...facts } : { type, target, linkName, ...facts },
         );
+        // Only an address longer than any that SMTP carries gets a link this far.
+        return wrapped.length > settings.maxUrlBytes ? undefined : wrapped;
       }
       case "pixel":
         return opens ? insert.before + url("", { type: insert.type, ...facts }) + insert.after : undefined;

@@ -26,8 +26,8 @@ export interface TextSource {
 const URL_START = /https?:\/\//gi;
 /** In the middle of a word or an address, it isn't the start of a URL: `xhttp://`, `user@http://`. */
 const PART_OF_WORD = /[A-Za-z0-9+@]/;
-/** A marker ends a run too: it holds a quote, so only its beginning would be in it. */
-const END_OF_RUN = /[\0-\x20<>"`\x7f]|\[\[data-msys-/g;
+/** A marker ends a run too: it holds a quote, so only its beginning would be in it. And so does Markdown's `[http://…](http://…)`. */
+const END_OF_RUN = /[\0-\x20<>"`\x7f]|\[\[data-msys-|\]\((?=https?:\/\/)/gi;
 const MAX_RUN_CHARS = 8192;
 const MARKER = /\[\[data-msys-(clicktrack|linkname|unsubscribe|sublink)="([^"\]\s]*)"\]\]/y;
 
@@ -42,7 +42,7 @@ export function scanText(source: string, view: TextSource, settings: Settings): 
     const start = match.index;
     if (start > 0 && PART_OF_WORD.test(source.charAt(start - 1))) continue;
     const { url, end, doubt } = readUrl(source, start, start + match[0].length, view);
-    const markers = readMarkers(source, end);
+    const markers = readMarkers(source, end, view);
     const { report, insert } = judge({ url, ...markers.values }, doubt);
     links.push(report);
     if (links.length > maxLinks) break;
@@ -73,7 +73,7 @@ function readUrl(source: string, start: number, afterScheme: number, view: TextS
       view.deletesSpace === true &&
       url.length === run.length &&
       SOFT_BREAK.test(source.slice(runEnd, runEnd + 3));
-    const isSeveral = LISTED_URL.test(url);
+    const isSeveral = LISTED_URL.test(url) || goesOnInBrackets(source, start, runEnd);
     return { url, end: start + url.length, ...(goesOn || isSeveral ? { doubt: "ambiguous_end" } : {}) };
   }
   return readUnicodeUrl(run, start, view);
@@ -92,8 +92,15 @@ function readUnicodeUrl(run: string, start: number, view: TextSource): FoundUrl 
     : { url, end };
 }
 
+/** RFC 3986 appendix C: between angle brackets, line breaks are no part of the URL, so it may go on in the next line. */
+function goesOnInBrackets(source: string, start: number, runEnd: number): boolean {
+  if (source.charAt(start - 1) !== "<" || !/^\r?\n/.test(source.slice(runEnd, runEnd + 2))) return false;
+  return /[<>]/.exec(source.slice(runEnd, runEnd + MAX_BRACKETED_CHARS))?.[0] === ">";
+}
+
+const MAX_BRACKETED_CHARS = 1024;
 /** `http://a.example/,http://b.example/`: one URL by the letter, two to a reader. */
-const LISTED_URL = /[,;|]https?:\/\//i;
+const LISTED_URL = /(?:[,;|]|\)\(?)https?:\/\//i;
 const SOFT_BREAK = /^ \r?\n/;
 const NON_ASCII = /[^\0-\x7f]/;
 /** Spaces and punctuation outside ASCII, private and unassigned characters: full-width commas, typographic quotes. */
@@ -142,14 +149,18 @@ function countBrackets(run: string): Record<string, number> {
 type Markers = Omit<LinkCandidate, "url">;
 
 /** The markers glued to the URL's end: `http://www.example.com[[data-msys-clicktrack="0"]]`. */
-function readMarkers(source: string, from: number): { readonly values: Markers; readonly end: number } {
+function readMarkers(
+  source: string,
+  from: number,
+  { decode = (slice) => slice }: TextSource,
+): { readonly values: Markers; readonly end: number } {
   let values: Record<string, string> | undefined;
   let end = from;
   MARKER.lastIndex = from;
   for (let match = MARKER.exec(source); match !== null; match = MARKER.exec(source)) {
     const [whole, name = "", value = ""] = match;
     values ??= {};
-    values[name] ??= value;
+    values[name] ??= decode(value);
     end += whole.length;
   }
   return { values: values ?? {}, end };

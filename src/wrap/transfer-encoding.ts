@@ -41,11 +41,16 @@ export function spliceBytes(bytes: Buffer, changes: readonly Change[]): Buffer {
   return out;
 }
 
-/** Encodes text whose line breaks stay line breaks. */
+/** Encodes text whose line breaks stay the line breaks they are; `lineBreak` is for new ones. */
 export function encodeQuotedPrintable(bytes: Buffer, lineBreak: string): Buffer {
-  const writer = new QuotedPrintableWriter(lineBreak);
-  writer.put(bytes.toString("latin1"));
-  return Buffer.from(writer.end(""), "latin1");
+  const pieces = bytes.toString("latin1").split(/(\r?\n)/);
+  let out = "";
+  for (let i = 0; i < pieces.length; i += 2) {
+    const writer = new QuotedPrintableWriter(lineBreak);
+    writer.put(pieces[i] ?? "");
+    out += writer.end(pieces[i + 1] ?? "");
+  }
+  return Buffer.from(out, "latin1");
 }
 
 /** A quoted-printable body. Never throws: what isn't valid is taken literally, as readers do. */
@@ -162,6 +167,10 @@ function readLine(raw: Buffer, start: number): RawLine {
   return { contentEnd: isSoft ? contentEnd - 1 : contentEnd, isSoft, breakStart, end };
 }
 
+function isLineBreak(byte: number): boolean {
+  return byte === LINE_FEED || byte === CARRIAGE_RETURN;
+}
+
 function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x09;
 }
@@ -217,9 +226,12 @@ class QuotedPrintableWriter {
     }
   }
 
+  /** `lineEnding` may begin with white space, which isn't text and is left out where the line would get too long by it. */
   end(lineEnding: string): string {
     if (!lineEnding.startsWith("=")) this.#protectBlank();
-    return this.#out + lineEnding;
+    const ending = lineEnding.replace(/[\r\n]+$/, "");
+    const fits = this.#column + ending.length <= MAX_QP_COLUMN + 1;
+    return this.#out + (fits ? lineEnding : lineEnding.replace(/[ \t]+/g, ""));
   }
 
   #isLiteral(byte: number): boolean {
@@ -260,8 +272,15 @@ function spliceBase64(raw: Buffer, bytes: Buffer, changes: readonly Change[], li
   const lineLength = base64LineLength(raw);
   const lines: string[] = [];
   for (let at = 0; at < text.length; at += lineLength) lines.push(text.slice(at, at + lineLength));
-  const lastBreak = raw.length === 0 || raw.at(-1) === LINE_FEED ? lineBreak : "";
-  return Buffer.concat([raw.subarray(0, kept.raw), Buffer.from(lines.join(lineBreak) + lastBreak, "latin1")]);
+  const ending = raw.length === 0 ? Buffer.from(lineBreak) : raw.subarray(endOfText(raw));
+  return Buffer.concat([raw.subarray(0, kept.raw), Buffer.from(lines.join(lineBreak)), ending]);
+}
+
+/** Behind it are only line breaks and blanks, which stay as they are. */
+function endOfText(raw: Buffer): number {
+  let end = raw.length;
+  while (end > 0 && (isBlank(raw[end - 1] as number) || isLineBreak(raw[end - 1] as number))) end--;
+  return end;
 }
 
 /** The whole lines of whole groups that end before a decoded offset: they stay as they are. */
@@ -288,8 +307,8 @@ function linesBefore(raw: Buffer, offset: number): { readonly raw: number; reado
 
 /** The length of the first line when there are several, within what RFC 5322 allows. */
 function base64LineLength(raw: Buffer): number {
-  const [line, second] = raw.toString("latin1", 0, 4096).split("\n");
+  const [line, second] = raw.toString("latin1", 0, 4096).trimStart().split("\n");
   if (line === undefined || second === undefined) return DEFAULT_BASE64_LINE;
-  const length = line.trim().length & ~3;
-  return length >= 4 && length <= 996 ? length : DEFAULT_BASE64_LINE;
+  const { length } = line.trim();
+  return length >= 4 && length <= 998 ? length : DEFAULT_BASE64_LINE;
 }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Sends the bytes and gives all that comes back until the server ends the connection, or nothing more came for `quietMs`. */
 export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 1000): Promise<string> {
@@ -81,24 +82,32 @@ export interface Load {
 export interface LoadOptions {
   readonly port: number;
   readonly connections: number;
-  readonly next: () => { readonly key: string; readonly path: string };
+  /** `undefined` while there is nothing to ask for. */
+  readonly next: () => { readonly key: string; readonly path: string } | undefined;
+  readonly headers?: Record<string, string>;
+  /** Between two requests of a connection, and ten times that after one that failed; default: none. */
+  readonly pauseMs?: number;
 }
 
 /** Keeps so many requests under way at a time, over connections that are used again. */
-export function startLoad({ port, connections, next }: LoadOptions): Load {
+export function startLoad({ port, connections, next, headers = {}, pauseMs = 0 }: LoadOptions): Load {
   const answered: string[] = [];
   const failures: Error[] = [];
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   let isStopping = false;
   const client = async (): Promise<void> => {
     while (!isStopping) {
-      const { key, path } = next();
+      const request = next();
+      if (request === undefined || pauseMs > 0) await sleep(pauseMs);
+      if (request === undefined) continue;
+      const { key, path } = request;
       try {
-        const { status } = await ask({ port, path, agent });
+        const { status } = await ask({ port, path, headers, agent });
         if (status === 302) answered.push(key);
         else failures.push(new Error(`answered with ${status}`));
       } catch (error) {
         failures.push(error as Error);
+        await sleep(10 * pauseMs);
       }
     }
   };

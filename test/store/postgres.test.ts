@@ -5,12 +5,13 @@ import { type TestContext, test } from "node:test";
 
 import { Kysely, PostgresDialect, sql } from "kysely";
 
+import type { MessageId } from "../../src/domain/message-id.ts";
 import { POSTGRES_TYPES } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { openPool, type PoolLimits } from "../../src/store/postgres/pool.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { eventsConformance } from "./events-conformance.ts";
-import type { Ground } from "./ground.ts";
+import { type Ground, NOW_MS, reopen } from "./ground.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
@@ -102,6 +103,36 @@ test("a connection that goes silent is given up after its time-out, and replaced
   proxy.silenceOpenConnections();
   await assert.rejects(sql`select 1`.execute(db), /timeout/i);
   assert.deepEqual((await sql`select 1 as n`.execute(db)).rows, [{ n: 1 }]);
+});
+
+test("processes that meet a new day at once make its partition once, and the next day's ahead of time", async (t) => {
+  const { url, drop } = await createTestDatabase();
+  t.after(drop);
+  const stores = await Promise.all(Array.from({ length: 4 }, () => reopen(t, { kind: "postgres", url })));
+  const counts = await Promise.all(
+    stores.map(({ events }, n) =>
+      events.append([
+        {
+          eventId: BigInt(n),
+          type: "open",
+          timestampMs: NOW_MS,
+          subaccountId: 0,
+          messageId: "000443ee14578172be22" as MessageId,
+          rcptTo: "recipient@example.com",
+          sentAtSeconds: 0,
+          trackingDomain: "click.example.com",
+        },
+      ]),
+    ),
+  );
+  assert.deepEqual(counts, [1, 1, 1, 1]);
+  const { rows } = await sql<{ name: string }>`
+    select inhrelid::regclass::text as name from pg_inherits
+    where inhparent = 'events'::regclass order by name`.execute(open(t, url));
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ["events_2026_11_22", "events_2026_11_23"],
+  );
 });
 
 /** An idle connection's end is noticed a moment after it; until then a statement may still be sent on it. */

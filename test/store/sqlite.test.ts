@@ -57,6 +57,11 @@ test("after kill -9 of a writing process, every write it acknowledged is in SQLi
     toMs: NOW_MS * 2,
     limit: 100_000,
   });
+  const followed = await store.events.readAfter(0, 100_000);
+  assert.deepEqual(
+    new Set(followed.map(({ event }) => event.eventId)),
+    new Set(events.map(({ eventId }) => eventId)),
+  );
   const eventIds = new Set(events.map(({ eventId }) => Number(eventId)));
   for (let n = 0; n <= acknowledged; n++) {
     assert.ok(domains.has(`d${n}.example.com`), `domain ${n} of ${acknowledged}`);

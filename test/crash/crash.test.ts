@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statfsSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createTestDatabase } from "../postgres.ts";
+import { crashRounds } from "./crash.ts";
+import { startCrashRun, until } from "./crash-run.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
+
+const OUTAGE_MS = 2000;
+
+test("whatever is killed under load, every answered click is stored once, and the edge doesn't miss the control process", async (t) => {
+  const { answered } = await crashRounds(t, 4);
+  assert.ok(answered > 1000);
+});
+
+test("SIGTERM under load ends within ten seconds and loses nothing", async (t) => {
+  const run = await startCrashRun(t);
+  await run.answered(300);
+  const started = performance.now();
+  assert.equal(await run.waypost.stop(), 0);
+  assert.ok(performance.now() - started < 10_000);
+  run.waypost = await run.installation.serve();
+  await run.answered(100);
+  await run.settle();
+});
+
+test("while the database is down the edge answers every click, and all of them arrive when it is back", async (t) => {
+  const database = await createTestDatabase();
+  t.after(() => database.drop());
+  const url = new URL(database.url);
+  await using proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.host = `127.0.0.1:${proxy.port}`;
+  const run = await startCrashRun(t, { WAYPOST_DATABASE_URL: url.href });
+  await run.answered(100);
+  await proxy.goDown();
+  const before = run.load.answered.length;
+  await sleep(OUTAGE_MS);
+  assert.ok(run.load.answered.length > before + 100);
+  await proxy.comeBack();
+  await run.answered(100);
+  const { failed } = await run.settle();
+  assert.equal(failed, 0);
+});
+
+test("on a full disk clicks are answered, and recorded once there is room again", async (t) => {
+  const disk = mountSmallDisk(t, 4);
+  if (disk === undefined) return t.skip("mounting a small disk needs root");
+  const run = await startCrashRun(
+    t,
+    { WAYPOST_EDGE_COMMIT_DEADLINE_MS: "25" },
+    {
+      prepare: (dataDir) => symlinkSync(disk, join(dataDir, "spool")),
+      // As long as one is kept: the disk is to be full soon.
+      userAgent: "x".repeat(1024),
+    },
+  );
+  const [control] = run.pids("control");
+  assert.ok(control !== undefined);
+  // Nobody makes room as long as it is stopped.
+  process.kill(control, "SIGSTOP");
+  const free = (): number => {
+    const { bavail, bsize } = statfsSync(disk);
+    return bavail * bsize;
+  };
+  const goalBytes = 64 * 1024;
+  await until(async () => free() < goalBytes, "the disk is full");
+  await run.answered(300);
+  assert.ok(free() < goalBytes);
+  process.kill(control, "SIGCONT");
+  await until(async () => free() > 10 * goalBytes || (await run.isReady()), "the control process goes on");
+  await run.answered(100);
+  const { failed } = await run.settle();
+  assert.equal(failed, 0);
+});
+
+/** A disk of this size. `undefined` where nobody may mount one. */
+function mountSmallDisk(t: TestContext, megabytes: number): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "waypost-small-disk-"));
+  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder]);
+  t.after(() => {
+    if (status === 0) spawnSync("umount", ["-l", folder]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return status === 0 ? folder : undefined;
+}

@@ -1,0 +1,101 @@
+/**
+ * `node test/crash/crash.ts [--rounds 20] [--database postgres://…]`: under load, `kill -9` of an edge worker, the
+ * control process, the supervisor or everything, so many times; then the account. `npm test` runs a few rounds.
+ */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { parseArgs } from "node:util";
+
+import { type Account, type CrashRun, startCrashRun, until } from "./crash-run.ts";
+
+const TARGETS = ["edge", "control", "supervisor", "everything"] as const;
+type Target = (typeof TARGETS)[number];
+
+const CLICKS_BEFORE_AND_AFTER = 150;
+const EDGE_WORKERS = 2;
+const MANY_ROUNDS_TIMEOUT_MS = 1_800_000;
+
+/** Every target comes once in four rounds, in another order each time. */
+export async function crashRounds(
+  t: TestContext,
+  rounds: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Account> {
+  const run = await startCrashRun(t, settings);
+  let order: Target[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    if (order.length === 0) order = shuffled(TARGETS);
+    const target = order.pop() ?? "everything";
+    await run.refill();
+    await run.answered(CLICKS_BEFORE_AND_AFTER);
+    const failedBefore = run.load.failures.length;
+    await KILL[target](run);
+    await run.answered(CLICKS_BEFORE_AND_AFTER);
+    t.diagnostic(
+      `round ${round}: ${target}, ${run.load.failures.length - failedBefore} clicks without answer`,
+    );
+  }
+  const account = await run.settle();
+  t.diagnostic(JSON.stringify(account));
+  return account;
+}
+
+const KILL: Readonly<Record<Target, (run: CrashRun) => Promise<void>>> = {
+  edge: async (run) => {
+    const workers = run.pids("edge");
+    const victim = workers[Math.floor(Math.random() * workers.length)];
+    assert.ok(victim !== undefined);
+    process.kill(victim, "SIGKILL");
+    await until(async () => {
+      const now = run.pids("edge");
+      return now.length === EDGE_WORKERS && !now.includes(victim);
+    }, "the worker is replaced");
+  },
+  control: async (run) => {
+    const [control] = run.pids("control");
+    assert.ok(control !== undefined);
+    const failedBefore = run.load.failures.length;
+    process.kill(control, "SIGKILL");
+    await until(async () => !run.pids("control").includes(control), "the control process is dead");
+    await until(() => run.isReady(), "the control process is back");
+    assert.equal(run.load.failures.length, failedBefore, "the edge missed a request");
+  },
+  supervisor: async (run) => {
+    const old = run.waypost.processes();
+    process.kill(run.waypost.child.pid ?? 0, "SIGKILL");
+    run.waypost = await run.installation.serve();
+    // Until they have left, it may be they who answer.
+    await until(async () => !old.some(isAlive), "the children of the dead supervisor leave");
+    await until(() => run.isReady(), "the next one is ready");
+  },
+  everything: async (run) => {
+    await run.waypost.killAll();
+    run.waypost = await run.installation.serve();
+  },
+};
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function shuffled<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => ({ value, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ value }) => value);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { rounds: { type: "string", default: "20" }, database: { type: "string" } },
+  });
+  const settings = values.database === undefined ? {} : { WAYPOST_DATABASE_URL: values.database };
+  test(`${values.rounds} rounds`, { timeout: MANY_ROUNDS_TIMEOUT_MS }, async (t) => {
+    await crashRounds(t, Number(values.rounds), settings);
+  });
+}
