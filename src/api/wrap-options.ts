@@ -19,7 +19,7 @@ export interface WrapDeps extends SelectionDeps {
 }
 
 /** RFC 5321 section 4.5.3.1: 64 octets, @, 255 octets. */
-const MAX_ADDRESS_LENGTH = 320;
+const MAX_ADDRESS_BYTES = 320;
 const ADDRESS = /^[^\s@\p{Cc}]+(?:@[^\s@\p{Cc}]+)+$/u;
 
 export const switchOf = (description: string) => Type.Optional(Type.Boolean({ description }));
@@ -50,7 +50,7 @@ export function parseRecipient(
   context: { readonly field: string; readonly subaccountId: SubaccountId; readonly nowMs: number },
 ): Recipient {
   const { address, message_id, tracking } = recipient;
-  if (address.length > MAX_ADDRESS_LENGTH || !ADDRESS.test(address)) {
+  if (Buffer.byteLength(address) > MAX_ADDRESS_BYTES || !ADDRESS.test(address)) {
     throw new AppError("invalid_format", `field '${context.field}address' is not an address`);
   }
   return {

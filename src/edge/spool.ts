@@ -155,10 +155,15 @@ export class Spool {
     const group = this.#groups[0];
     if (group === undefined || this.#committing) return;
     this.#committing = true;
+    if (!this.#headroom.isEnoughFor(group.bytes)) {
+      this.#headroom.keep();
+      this.#commitFailed("ENOSPC");
+      return;
+    }
     const startedMs = performance.now();
     this.#write(group).then(
       () => this.#committed(group, performance.now() - startedMs),
-      (error: unknown) => this.#commitFailed(error),
+      async (error: unknown) => this.#commitFailed(await commitErrorCode(error)),
     );
   }
 
@@ -189,9 +194,9 @@ export class Spool {
     group.resolve("stored");
   }
 
-  async #commitFailed(error: unknown): Promise<void> {
+  #commitFailed(code: string): void {
     this.#failedCommits += 1;
-    this.#failure = await commitErrorCode(error);
+    this.#failure = code;
     this.#committing = false;
     this.#retry = setTimeout(() => {
       this.#retry = undefined;

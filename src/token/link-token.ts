@@ -102,7 +102,10 @@ export function sealLink(token: LinkToken, ring: KeyRing): string {
   applyKeystream(key, bytes, bytes.length);
   bytes[TOKEN_START] = key.id;
   SEED.copy(bytes, TOKEN_START + 1, KEY_BYTES);
-  return bytes.toString("base64url", TOKEN_START);
+  const text = bytes.toString("base64url", TOKEN_START);
+  // The memory goes back to a pool that others draw from: no half of the MAC key with it.
+  bytes.fill(0, 0, TOKEN_START);
+  return text;
 }
 
 /**

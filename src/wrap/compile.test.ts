@@ -112,3 +112,68 @@ test("a wrapped URL never exceeds the limit, whoever the recipient is", () => {
     }
   }
 });
+
+test("a link wrapped with a sublink of many segments is known again", () => {
+  const html = '<a href="http://a.example/" data-msys-sublink="1/2/3/4/5/6/7/8/9/10/11/12">x</a>';
+  const options = { ...OPTIONS, openTracking: false };
+  const once = compile({ html }, options).render(RECIPIENT);
+  assert.deepEqual(
+    compile(once, options).links.map(({ reason }) => reason),
+    ["already_wrapped"],
+  );
+});
+
+test("no recipient's address makes a wrapped URL longer than the limit", () => {
+  const html = `<a href="http://a.example/${"y".repeat(2600)}">`;
+  const compiled = compile({ html }, { ...OPTIONS, openTracking: false });
+  assert.equal(compiled.render({ ...RECIPIENT, rcptTo: `${"日".repeat(600)}@a.example` }).html, html);
+  const longest = compiled.render({ ...RECIPIENT, rcptTo: `${"a".repeat(64)}@${"b".repeat(255)}` }).html;
+  assert.match(longest ?? "", WRAPPED);
+  assert.ok((longest?.length ?? 0) < 4096 + 20);
+});
+
+test("a conditional comment inside of a link whose visible text is a URL doesn't hide that", () => {
+  const html = '<a href="http://a.example/"><!--[if mso]><i>&nbsp;</i><![endif]-->a.example</a>';
+  assert.equal(compile({ html }, { ...OPTIONS, skipUrlText: true }).links[0]?.reason, "url_text");
+});
+
+const ODD_HTML: Readonly<Record<string, readonly [string, string]>> = {
+  "no pixel comes into raw text whose closing tag is cut off": ["<style></style ", "PIXEL<style></style "],
+  "no pixel comes into what is a comment in MathML and raw text in HTML": [
+    "<math><textarea><!--</textarea>",
+    "<math>PIXEL<textarea><!--</textarea>",
+  ],
+  "a marker doesn't leave a slash behind that closes an element of SVG": [
+    "<svg><v:rect/data-msys-sublink><v:rect/ data-msys-linkname data-msys-sublink>",
+    "<svg><v:rect><v:rect/ >PIXEL",
+  ],
+  "a marker stays where what follows would become another attribute's value": [
+    "<a x data-msys-sublink=y = z>",
+    "<a x data-msys-sublink=y = z>PIXEL",
+  ],
+};
+
+for (const [name, [html, expected]] of Object.entries(ODD_HTML)) {
+  test(name, () => {
+    const out = compile({ html }, { ...OPTIONS, initialOpen: false }).render(RECIPIENT).html ?? "";
+    assert.equal(out.replace(/<img [^>]*>\n/, "PIXEL"), expected);
+  });
+}
+
+test("a pixel behind a conditional comment with broken markup isn't added again", () => {
+  const html = "<!--[if mso]></x '<![endif]--><p>x";
+  const once = compile({ html }, OPTIONS).render(RECIPIENT);
+  assert.deepEqual(compile(once, OPTIONS).render(RECIPIENT), once);
+});
+
+test("URLs that stand close together in text are told apart, or left alone", () => {
+  const reasons = (text: string) =>
+    compile({ text }, OPTIONS).links.map(({ url, reason }) => [url, reason ?? "tracked"]);
+  assert.deepEqual(reasons("[http://a.example/](http://a.example/b_(c))"), [
+    ["http://a.example/", "tracked"],
+    ["http://a.example/b_(c)", "tracked"],
+  ]);
+  assert.equal(reasons("(http://a.example/)(http://b.example/)")[0]?.[1], "ambiguous_end");
+  assert.equal(reasons("<http://a.example/long-\r\nname>")[0]?.[1], "ambiguous_end");
+  assert.equal(reasons("<http://a.example/>\r\n<b>")[0]?.[1], "tracked");
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { OPTIONS, RECIPIENT } from "../../test/wrap/support.ts";
-import { compileMessage, createMessageWrapper } from "./mime.ts";
+import { compileMessage, createMessageWrapper, type MessageOptions } from "./mime.ts";
 import { messageHeaderField } from "./mime-header.ts";
 
 const lines = (...all: string[]) => Buffer.from(all.join("\r\n"));
@@ -92,4 +92,123 @@ test("changed lines of quoted-printable never begin like a boundary", () => {
   const body = `${"x".repeat(74)}http://a.example/--B--\r\n`;
   const raw = lines("Content-Type: text/plain", "Content-Transfer-Encoding: quoted-printable", "", body);
   assert.doesNotMatch(compileMessage(raw, OPTIONS).render(RECIPIENT).toString(), /^[-.]/m);
+});
+
+const wrapped = (raw: Buffer, options: MessageOptions = OPTIONS) =>
+  compileMessage(raw, options).render(RECIPIENT).toString("latin1");
+
+test("a pixel in a part of a single line gets the line breaks of the message", () => {
+  const raw = lines("Content-Type: text/html", "", "<body><p>x");
+  assert.doesNotMatch(wrapped(raw), /(?<!\r)\n/);
+});
+
+test("a message that is nothing but a header loses the fields that are left out too", () => {
+  const dropFields = ["x-msys-api"];
+  for (const [raw, expected] of [
+    ["X-MSYS-API: {}\r\nSubject: x", "Subject: x"],
+    ["Subject: x\r\nX-MSYS-API: {}\r\n", "Subject: x\r\n"],
+    ["Subject: x\nX-MSYS-API: {}", "Subject: x\n"],
+  ] as const) {
+    assert.equal(wrapped(Buffer.from(raw), { ...OPTIONS, dropFields }), expected);
+  }
+});
+
+test("a marker's name in text is read in the charset of the part", () => {
+  for (const [charset, encoding] of [
+    ["utf-8", "utf8"],
+    ["iso-8859-1", "latin1"],
+  ] as const) {
+    const body = Buffer.from('http://a.example/[[data-msys-linkname="café"]]', encoding);
+    const raw = Buffer.concat([lines(`Content-Type: text/plain; charset=${charset}`, "", ""), body]);
+    assert.equal(compileMessage(raw, OPTIONS).links[0]?.name, "café");
+  }
+});
+
+test("an encrypted text is left alone, its comment too", () => {
+  const raw = lines("", "-----BEGIN PGP MESSAGE-----", "Comment: https://a.example", "", "abcd");
+  assert.deepEqual(compileMessage(raw, OPTIONS).skipped, [
+    { contentType: "text/plain", reason: "encrypted" },
+  ]);
+  assert.equal(wrapped(raw), raw.toString());
+});
+
+test("parts inside of an attached multipart are left alone", () => {
+  const raw = lines(
+    "Content-Type: multipart/mixed; boundary=A",
+    "",
+    "--A",
+    "Content-Type: multipart/alternative; boundary=B",
+    "Content-Disposition: attachment",
+    "",
+    "--B",
+    "",
+    "http://a.example/",
+    "--B--",
+    "--A",
+    "",
+    "http://b.example/",
+    "--A--",
+  );
+  const { links, skipped } = compileMessage(raw, OPTIONS);
+  assert.deepEqual(skipped, [{ contentType: "multipart/alternative", reason: "attachment" }]);
+  assert.deepEqual(
+    links.map(({ url }) => url),
+    ["http://b.example/"],
+  );
+});
+
+test("bytes that are no text in the charset they declare are left alone", () => {
+  const html = '<a href="http://a.example/">x</a>';
+  for (const [charset, body] of [
+    ["utf-8", Buffer.from(`\ufeff${html}`, "utf16le")],
+    ["utf-16", Buffer.from(html)],
+  ] as const) {
+    const raw = Buffer.concat([lines(`Content-Type: text/html; charset=${charset}`, "", ""), body]);
+    const { skipped, render } = compileMessage(raw, OPTIONS);
+    assert.deepEqual(skipped, [{ contentType: "text/html", reason: "unsupported_charset" }]);
+    assert.ok(render(RECIPIENT).equals(raw));
+  }
+});
+
+test("comments in a header nest, and an unclosed string costs time in proportion to its length", () => {
+  const [link] = compileMessage(
+    lines("Content-Type: text/html (a (b) c)", "", "<a href=http://a.example>"),
+    OPTIONS,
+  ).links;
+  assert.equal(link?.part, "html");
+  const start = performance.now();
+  for (const piece of ['\\"', "\\("]) {
+    compileMessage(lines(`Content-Type: text/html; x="(${piece.repeat(120_000)}`, "", "x"), OPTIONS);
+    compileMessage(lines(`Content-Type: text/html ((${piece.repeat(120_000)}`, "", "x"), OPTIONS);
+  }
+  assert.ok(performance.now() - start < 5000);
+});
+
+test("base64 lines of any length keep it, and blank lines behind them stay", () => {
+  const html = `<p>${"text ".repeat(40)}</p><a href="http://a.example/">x</a>`;
+  for (const width of [75, 74, 70, 998]) {
+    const encoded = Buffer.from(html.repeat(5)).toString("base64");
+    const body = encoded.replace(new RegExp(`.{${width}}`, "g"), "$&\r\n");
+    const head = lines("Content-Type: text/html", "Content-Transfer-Encoding: base64", "", "").toString();
+    const out = wrapped(Buffer.from(`${head}\r\n${body}\r\n\r\n\r\n`), { ...OPTIONS, openTracking: false });
+    assert.ok(out.endsWith("\r\n\r\n\r\n"));
+    const [, text = ""] = /\r\n\r\n\r\n([\s\S]*?)\r\n\r\n\r\n$/.exec(out) ?? [];
+    const all = text.split("\r\n");
+    assert.ok(all.slice(0, -1).every((line) => line.length === width));
+  }
+});
+
+test("white space that pads a quoted-printable line goes where the changed line would be over 76", () => {
+  const head = ["Content-Type: text/plain", "Content-Transfer-Encoding: quoted-printable", ""];
+  const raw = lines(...head, `http://a.example/${" ".repeat(50)}`, "");
+  const body = wrapped(raw).split("\r\n\r\n")[1] ?? "";
+  assert.ok(body.split("\r\n").every((line) => line.length <= 76));
+});
+
+test("a body that must become quoted-printable keeps each of its line breaks as it is", () => {
+  const link = `<a href="http://a.example/">${"y".repeat(900)}</a>`;
+  const raw = Buffer.from(`Content-Type: text/html\r\n\r\none\r\ntwo\n${link}\r\nfour\n`);
+  const out = wrapped(raw, { ...OPTIONS, openTracking: false });
+  assert.match(out, /\r\n\r\none\r\ntwo\n<a/);
+  assert.ok(out.endsWith("</a>\r\nfour\n"));
 });

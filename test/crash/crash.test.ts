@@ -48,7 +48,7 @@ test("while the database is down the edge answers every click, and all of them a
 });
 
 test("on a full disk clicks are answered, and recorded once there is room again", async (t) => {
-  const disk = mountSmallDisk(t, 4);
+  const disk = mountSmallDisk(t, 8);
   if (disk === undefined) return t.skip("mounting a small disk needs root");
   const run = await startCrashRun(
     t,
