@@ -4,6 +4,7 @@
  * `X-MSYS-API` header, which is taken out; the query wins.
  */
 import { Readable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { AppError } from "../domain/errors.ts";
 import { domainOfAddress } from "../domain/hostname.ts";
@@ -160,8 +161,11 @@ async function* wrapPieces(
   rest: AsyncIterator<Buffer>,
 ): AsyncGenerator<Buffer> {
   yield* wrapper.write(start);
-  for (let next = await rest.next(); next.done !== true; next = await rest.next())
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
     yield* wrapper.write(next.value);
+    // A part with thousands of links is a while's work: others get a turn between chunks.
+    await nextTurn();
+  }
   yield* wrapper.end();
 }
 

@@ -121,6 +121,37 @@ test("a follower has the new snapshot soon after it is published, and keeps it w
   assert.equal(follower.current()?.version, 3);
 });
 
+test("a follower's snapshot stays right while later ones are read into the memory of earlier ones", async (t) => {
+  await using file = await temporaryFile();
+  const hostsOf = (version: number) =>
+    new Map(
+      Array.from({ length: 50 * version }, (_, index) => [
+        `click-${index}.v${version}.example.com`,
+        { owners: [version], blocked: false },
+      ]),
+    );
+  const follower = await followSnapshot({
+    path: file.path,
+    masterSecret: SECRET,
+    pollMs: 5,
+    onLoaded: () => undefined,
+    onProblem: () => undefined,
+  });
+  t.after(follower.stop);
+  // Larger and smaller than before: memory is used again where it is large enough.
+  for (const version of [3, 4, 2, 8, 1, 5]) {
+    await writeSnapshot(file.path, published(version, hostsOf(version)));
+    await t.waitFor(() => assert.equal(follower.current()?.version, version), { interval: 5, timeout: 2000 });
+    await writeFile(file.path, "rubbish");
+    await t.waitFor(async () => {
+      const hosts = follower.current()?.hosts;
+      assert.equal(hosts?.size, 50 * version);
+      for (const [host, entry] of hostsOf(version)) assert.deepEqual(hosts?.get(host), entry);
+      assert.equal(hosts?.get(`click-0.v${version + 1}.example.com`), undefined);
+    });
+  }
+});
+
 test("a hundred thousand domains load without holding up the event loop", async () => {
   await using file = await temporaryFile();
   const entries = [0, 1, 2].map((owner): HostEntry => ({ owners: [owner], blocked: false }));

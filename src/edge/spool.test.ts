@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -195,6 +195,30 @@ test("a spool that has reached its size takes no more, counts the loss, and goes
     interval: 20,
     timeout: 2000,
   });
+});
+
+test("the data file is longer than what is in it, and grows ahead of it", async (t) => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0);
+  const path = join(spool.path, "0", "data.mdb");
+  const long = { ...EVENT, userAgent: "x".repeat(50_000) };
+  const sizes: number[] = [];
+  for (let round = 1; round <= 3; round += 1) {
+    const recorded = Array.from({ length: 100 }, () => writer.record(long));
+    await Promise.all(recorded);
+    await t.waitFor(
+      async () => {
+        // Looked at again with the next event.
+        await writer.record(EVENT);
+        const { size } = await stat(path);
+        assert.ok(size >= round * recorded.length * 50_000 + 4_000_000);
+        sizes.push(size);
+      },
+      { interval: 20, timeout: 5000 },
+    );
+  }
+  assert.ok((sizes.at(-1) ?? 0) > (sizes[0] ?? 0));
+  assert.equal(spool.read().readBatch(400).length >= 300, true);
 });
 
 test("what waits for a slow disk is bounded, the rest is lost at once", async () => {

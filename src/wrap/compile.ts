@@ -15,7 +15,7 @@
  *     }
  *
  * Promises: every byte outside a wrapped URL, an inserted pixel and a removed `data-msys-…` marker is the sender's; wrapping twice
- * equals wrapping once; no input makes it throw; time grows with the length of the input. What can't be wrapped safely
+ * equals wrapping once (but a link that opted out by a marker is only known by it: keep the markers then); no input makes it throw; time grows with the length of the input. What can't be wrapped safely
  * stays as it came, and `links` says why.
  */
 import { scanHtml } from "./html.ts";
