@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { EDGE_NODE_OPTIONS } from "../src/edge-process.ts";
 import { createInstallation, type Installation, TARGET } from "../test/edge/installation.ts";
 import { freePort } from "../test/edge/tree.ts";
 import { TREE_PROGRAM, treeArguments } from "../test/edge/tree-program.ts";
@@ -86,7 +87,7 @@ async function startContenders(installation: Installation): Promise<readonly Con
       maxSpoolBytes: 2 ** 34,
     };
     const settings = { dataDir: installation.dataDir, edge: edgeSettings, edgeCount: 1 };
-    return [process.execPath, TREE_PROGRAM, ...treeArguments("edge", settings)];
+    return [process.execPath, ...EDGE_NODE_OPTIONS, TREE_PROGRAM, ...treeArguments("edge", settings)];
   });
   if (spawnSync("nginx", ["-v"]).error !== undefined) return [bare, edge];
   const nginx = await startContender("nginx return 302", (port) => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
+import { EDGE_NODE_OPTIONS } from "../edge-process.ts";
 import { openInstallation } from "../installation.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
@@ -29,7 +30,7 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
       config.opsListen,
     ],
     control: child("control"),
-    ...(config.roles.includes("edge") ? { edge: child("edge") } : {}),
+    ...(config.roles.includes("edge") ? { edge: { ...child("edge"), nodeOptions: EDGE_NODE_OPTIONS } } : {}),
     edgeCount: config.edgeWorkers,
     log: (level, fields, message) => log[level](fields, message),
   });

@@ -66,7 +66,11 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     path: options.snapshotPath,
     masterSecret: options.masterSecret,
     onLoaded: ({ version, hosts }) => log.info({ version, hosts: hosts.size }, "snapshot loaded"),
-    onProblem: (problem) => log.error({ problem }, "snapshot not usable"),
+    onProblem: (problem) => {
+      // On a first start there is none yet; the control process is about to write it.
+      if (problem === "missing") log.info({}, "waiting for the first snapshot");
+      else log.error({ problem }, "snapshot not usable");
+    },
   });
   const spool = new SpoolKeeper({
     directory: options.spoolDirectory,

@@ -17,7 +17,7 @@ const CONNECTIONS = 16;
 /** Some hundred clicks a second: what is to be shown doesn't depend on the rate, and other tests run beside this one. */
 const PAUSE_MS = 20;
 const RECIPIENTS_PER_CALL = 500;
-const LINKS_IN_STOCK = 4000;
+const LINKS_IN_STOCK = 1500;
 const WITHIN_MS = 60_000;
 
 export type Role = "edge" | "control";
@@ -47,6 +47,8 @@ export interface CrashRunOptions {
   /** Called before the first start. */
   readonly prepare?: (dataDir: string) => void;
   readonly userAgent?: string;
+  /** What {@link CrashRun.refill} fills up to. */
+  readonly linksInStock?: number;
 }
 
 /** Starts `serve` with the settings, a verified domain and the load. Links answer after the commit, however long it takes. */
@@ -75,7 +77,8 @@ export async function startCrashRun(
       pauseMs: PAUSE_MS,
     }),
     refill: async () => {
-      while (stock.length < LINKS_IN_STOCK) stock.push(...(await wrapLinks(run.waypost)));
+      while (stock.length < (options.linksInStock ?? LINKS_IN_STOCK))
+        stock.push(...(await wrapLinks(run.waypost)));
     },
     pids: (role) => run.waypost.processes().filter((pid) => roleOf(pid) === role),
     answered: async (more) => {

@@ -1,6 +1,6 @@
 /**
  * `node test/crash/crash.ts [--rounds 20] [--database postgres://…]`: under load, `kill -9` of an edge worker, the
- * control process, the supervisor or everything, so many times; then the account. `npm test` runs a few rounds.
+ * control process, the supervisor or everything, or SIGTERM, so many times; then the account. `npm test` runs a few rounds.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -8,39 +8,41 @@ import { parseArgs } from "node:util";
 
 import { type Account, type CrashRun, startCrashRun, until } from "./crash-run.ts";
 
-const TARGETS = ["edge", "control", "supervisor", "everything"] as const;
-type Target = (typeof TARGETS)[number];
+/** What is done: `kill -9` of one of these, or SIGTERM for the whole. */
+export const BLOWS = ["edge", "control", "supervisor", "everything", "SIGTERM"] as const;
+type Blow = (typeof BLOWS)[number];
 
 const CLICKS_BEFORE_AND_AFTER = 150;
 const EDGE_WORKERS = 2;
+const STOPS_WITHIN_MS = 10_000;
 const MANY_ROUNDS_TIMEOUT_MS = 1_800_000;
 
-/** Every target comes once in four rounds, in another order each time. */
+/** Every blow comes once in so many rounds as there are, in another order each time. */
 export async function crashRounds(
   t: TestContext,
   rounds: number,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Account> {
   const run = await startCrashRun(t, settings);
-  let order: Target[] = [];
+  let order: Blow[] = [];
   for (let round = 1; round <= rounds; round += 1) {
-    if (order.length === 0) order = shuffled(TARGETS);
-    const target = order.pop() ?? "everything";
+    if (order.length === 0) order = shuffled(BLOWS);
+    const blow = order.pop() ?? "everything";
     await run.refill();
     await run.answered(CLICKS_BEFORE_AND_AFTER);
     const failedBefore = run.load.failures.length;
-    await KILL[target](run);
+    await STRIKE[blow](run);
+    // Clicks that failed have used up links.
+    await run.refill();
     await run.answered(CLICKS_BEFORE_AND_AFTER);
-    t.diagnostic(
-      `round ${round}: ${target}, ${run.load.failures.length - failedBefore} clicks without answer`,
-    );
+    t.diagnostic(`round ${round}: ${blow}, ${run.load.failures.length - failedBefore} clicks without answer`);
   }
   const account = await run.settle();
   t.diagnostic(JSON.stringify(account));
   return account;
 }
 
-const KILL: Readonly<Record<Target, (run: CrashRun) => Promise<void>>> = {
+const STRIKE: Readonly<Record<Blow, (run: CrashRun) => Promise<void>>> = {
   edge: async (run) => {
     const workers = run.pids("edge");
     const victim = workers[Math.floor(Math.random() * workers.length)];
@@ -70,6 +72,12 @@ const KILL: Readonly<Record<Target, (run: CrashRun) => Promise<void>>> = {
   },
   everything: async (run) => {
     await run.waypost.killAll();
+    run.waypost = await run.installation.serve();
+  },
+  SIGTERM: async (run) => {
+    const started = performance.now();
+    assert.equal(await run.waypost.stop(), 0);
+    assert.ok(performance.now() - started < STOPS_WITHIN_MS);
     run.waypost = await run.installation.serve();
   },
 };
