@@ -9,7 +9,7 @@ import { findPostgresBinaries, startThrowawayPostgres } from "./throwaway-postgr
 
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
-const TEST_TIMEOUT_MS = 180_000;
+const TEST_TIMEOUT_MS = 300_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;
 
