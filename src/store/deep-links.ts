@@ -2,7 +2,7 @@
 import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import { WELL_KNOWN_FILES, type WellKnownFile, type WellKnownFiles } from "../domain/well-known.ts";
-import { bumpStateVersion, type StateDatabase } from "./state-database.ts";
+import { bumpStateVersion, NEXT_STATE_VERSION, type StateDatabase } from "./state-database.ts";
 
 /** `null` removes a file, an absent one stays as it is. */
 export type DeepLinkChange = { readonly [Name in WellKnownFile]?: string | null };
@@ -41,10 +41,13 @@ export function createDeepLinks({ db, write }: StateDatabase): DeepLinks {
         const files = Object.fromEntries(kept.map((name) => [name, merged[name]]));
         await transaction
           .updateTable("tracking_domains")
-          .set({ deep_link_files: kept.length === 0 ? null : JSON.stringify(files) })
+          .set({
+            deep_link_files: kept.length === 0 ? null : JSON.stringify(files),
+            changed_in_version: NEXT_STATE_VERSION,
+          })
           .where("domain", "=", domain as Hostname)
           .execute();
-        await bumpStateVersion(transaction, domain as Hostname);
+        await bumpStateVersion(transaction);
         return true;
       }),
   };

@@ -16,6 +16,7 @@ import { migrate, POSTGRES_TYPES, requireCurrent, SQLITE_TYPES } from "./migrate
 import { postgresEventMigrations, sqliteEventMigrations, stateMigrations } from "./migrations/all.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
 import { openPool } from "./postgres/pool.ts";
+import { PostgresStateDialect } from "./postgres/state-dialect.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
 import { openSqlite } from "./sqlite/connection.ts";
 import { openSqliteEvents, type SqliteEventDatabase } from "./sqlite/event-database.ts";
@@ -127,7 +128,7 @@ async function openPostgresStore(url: string, prepare: Prepare): Promise<Store> 
     await migrating.destroy();
   }
   const stateDb = new Kysely<StateTables>({
-    dialect: new PostgresDialect({ pool: openPool(url, STATE_LIMITS) }),
+    dialect: new PostgresStateDialect({ pool: openPool(url, STATE_LIMITS) }),
   });
   const eventsDb = new Kysely<unknown>({
     dialect: new PostgresDialect({ pool: openPool(url, EVENT_LIMITS) }),

@@ -111,18 +111,14 @@ export interface StateDatabase {
   write<T>(work: (transaction: StateTransaction) => Promise<T>): Promise<T>;
 }
 
-/** Any number that no other software uses on the same database. */
-const WRITE_LOCK = 4_702_839_115;
-
 /** `db` begins its transactions with BEGIN IMMEDIATE, and has but one connection: all that SQLite needs. */
 export function sqliteState(db: Kysely<StateTables>): StateDatabase {
   return { db, write: (work) => db.transaction().execute(work) };
 }
 
 /**
- * PostgreSQL would let two writers read the same row before either changes it. State is written rarely and in
- * milliseconds, so they queue instead: simpler than row locks or retries, and the same as on SQLite. Writers of this
- * process queue before they take a connection, so that readers always find one.
+ * `db` begins its transactions with the lock that only one holds (`postgres/state-dialect.ts`). Writers of this process
+ * queue before they take a connection, so that readers always find one.
  */
 export function postgresState(db: Kysely<StateTables>): StateDatabase {
   const turns = new Turns();
@@ -131,10 +127,7 @@ export function postgresState(db: Kysely<StateTables>): StateDatabase {
     write: async (work) => {
       const endTurn = await turns.take();
       try {
-        return await db.transaction().execute(async (transaction) => {
-          await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)})`.execute(transaction);
-          return work(transaction);
-        });
+        return await db.transaction().execute(work);
       } finally {
         endTurn();
       }
@@ -143,19 +136,15 @@ export function postgresState(db: Kysely<StateTables>): StateDatabase {
 }
 
 /**
- * Every change that an edge must see has a version, and the domain it concerns carries it: who follows reads the
- * domains that changed since, not all of them.
+ * Every change that an edge must see has a version, and the domain it concerns carries it: who follows reads the domains
+ * that changed since, not all of them. This is the version that the transaction's {@link bumpStateVersion} will make.
  */
-export async function bumpStateVersion(transaction: StateTransaction, domain?: Hostname): Promise<void> {
-  const { version } = await transaction
+export const NEXT_STATE_VERSION = sql<number>`(select version + 1 from state_version)`;
+
+/** To be called once in a transaction that changes what an edge must see, after the rows that carry the version. */
+export async function bumpStateVersion(transaction: StateTransaction): Promise<void> {
+  await transaction
     .updateTable("state_version")
     .set(({ eb }) => ({ version: eb("version", "+", 1) }))
-    .returning("version")
-    .executeTakeFirstOrThrow();
-  if (domain === undefined) return;
-  await transaction
-    .updateTable("tracking_domains")
-    .set({ changed_in_version: version })
-    .where("domain", "=", domain)
     .execute();
 }

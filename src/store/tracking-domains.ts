@@ -8,6 +8,7 @@ import type { WellKnownFiles } from "../domain/well-known.ts";
 import { parseFiles } from "./deep-links.ts";
 import {
   bumpStateVersion,
+  NEXT_STATE_VERSION,
   type StateDatabase,
   type StateTransaction,
   type TrackingDomainsTable,
@@ -162,39 +163,40 @@ async function create(
   { domain, subaccountId, secure, complianceStatus }: NewTrackingDomain,
   nowMs: number,
 ): Promise<"created" | "taken"> {
-  const former = await findAny(transaction, domain);
-  if (!isFree(former, subaccountId)) return "taken";
-
-  const blockedByOperator = Boolean(former?.blocked_by_operator);
   const values = {
     subaccount_id: subaccountId,
-    former_owners: former?.former_owners ?? "[]",
     secure,
     is_default: false,
     cname_status: "unverified",
-    compliance_status: blockedByOperator ? "blocked" : complianceStatus,
+    compliance_status: complianceStatus,
     https_works: false,
-    blocked_by_operator: blockedByOperator,
     consecutive_failures: 0,
     first_failure_at_ms: null,
     waiting_since_ms: nowMs,
     last_checked_at_ms: null,
     next_check_at_ms: nowMs + FIRST_CHECK_AFTER_MS,
     deep_link_files: null,
+    changed_in_version: NEXT_STATE_VERSION,
     created_at_ms: nowMs,
     deleted_at_ms: null,
   } as const;
-  if (former === undefined) {
-    await transaction
-      .insertInto("tracking_domains")
-      .values({ domain, ...values })
-      .execute();
-  } else {
+  const { numInsertedOrUpdatedRows: isNew } = await transaction
+    .insertInto("tracking_domains")
+    .values({ domain, ...values, former_owners: "[]", blocked_by_operator: false })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirstOrThrow();
+  if (!isNew) {
+    const former = await findAny(transaction, domain);
+    if (!isFree(former, subaccountId)) return "taken";
     // The checks of its former life say nothing of this one, and may be another tenant's.
     await transaction.deleteFrom("domain_checks").where("domain", "=", domain).execute();
-    await transaction.updateTable("tracking_domains").set(values).where("domain", "=", domain).execute();
+    await transaction
+      .updateTable("tracking_domains")
+      .set({ ...values, ...(former?.blocked_by_operator ? { compliance_status: "blocked" } : {}) })
+      .where("domain", "=", domain)
+      .execute();
   }
-  await bumpStateVersion(transaction, domain);
+  await bumpStateVersion(transaction);
   return "created";
 }
 
@@ -208,40 +210,49 @@ interface Target {
 async function update(
   transaction: StateTransaction,
   { domain, owner, nowMs }: Target,
-  change: TrackingDomainChange,
+  { secure, isDefault }: TrackingDomainChange,
 ): Promise<"updated" | "not_found" | "unverified"> {
-  const found = await findAny(transaction, domain);
-  if (found === undefined || found.deleted_at_ms !== null || found.subaccount_id !== owner)
-    return "not_found";
-  if (change.isDefault === true && found.cname_status !== "valid") return "unverified";
-
-  if (change.isDefault === true) {
-    await transaction
+  const ofOwner = () =>
+    transaction
       .updateTable("tracking_domains")
-      .set({ is_default: false })
       .where("subaccount_id", "=", owner)
-      .where(IS_DEFAULT)
-      .execute();
+      .where("deleted_at_ms", "is", null);
+  if (isDefault === true) {
+    const found = await findAny(transaction, domain);
+    if (found?.deleted_at_ms !== null || found.subaccount_id !== owner) return "not_found";
+    if (found.cname_status !== "valid") return "unverified";
+    await ofOwner().set({ is_default: false }).where(IS_DEFAULT).execute();
   }
-  const secure = change.secure ?? Boolean(found.secure);
-  const changesScheme = secure !== Boolean(found.secure);
-  await transaction
-    .updateTable("tracking_domains")
+  const { numUpdatedRows } = await ofOwner()
     .set({
-      secure,
-      is_default: change.isDefault ?? Boolean(found.is_default),
-      // What was seen of TLS was seen before: links stay on http until a new probe has passed.
-      ...(changesScheme ? { https_works: false, next_check_at_ms: nowMs } : {}),
+      ...(secure === undefined ? {} : schemeChange(secure, nowMs)),
+      // Without a change it is set to what it is: an UPDATE needs something to set.
+      is_default: isDefault ?? IS_DEFAULT,
     })
     .where("domain", "=", domain)
-    .execute();
-  return "updated";
+    .executeTakeFirst();
+  return numUpdatedRows === 0n ? "not_found" : "updated";
+}
+
+/** What was seen of TLS was seen before: links stay on http until a new probe has passed. */
+function schemeChange(secure: boolean, nowMs: number) {
+  const isSame = sql<boolean>`secure = ${secure}`;
+  return {
+    secure,
+    https_works: sql<boolean>`case when ${isSame} then https_works else ${false} end`,
+    next_check_at_ms: sql<number | null>`case when ${isSame} then next_check_at_ms else ${nowMs} end`,
+  };
 }
 
 async function remove(transaction: StateTransaction, { domain, owner, nowMs }: Target): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable("tracking_domains")
-    .set({ deleted_at_ms: nowMs, is_default: false, next_check_at_ms: null })
+    .set({
+      deleted_at_ms: nowMs,
+      is_default: false,
+      next_check_at_ms: null,
+      changed_in_version: NEXT_STATE_VERSION,
+    })
     .where("domain", "=", domain)
     .where("subaccount_id", "=", owner)
     .where("deleted_at_ms", "is", null)
@@ -252,7 +263,7 @@ async function remove(transaction: StateTransaction, { domain, owner, nowMs }: T
     .set({ tracking_domain: null })
     .where("tracking_domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction, domain);
+  await bumpStateVersion(transaction);
   return true;
 }
 
@@ -261,10 +272,14 @@ async function release(transaction: StateTransaction, domain: Hostname): Promise
   if (found === undefined || found.deleted_at_ms === null || found.subaccount_id === null) return false;
   await transaction
     .updateTable("tracking_domains")
-    .set({ subaccount_id: null, former_owners: JSON.stringify(ownersOf(found)) })
+    .set({
+      subaccount_id: null,
+      former_owners: JSON.stringify(ownersOf(found)),
+      changed_in_version: NEXT_STATE_VERSION,
+    })
     .where("domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction, domain);
+  await bumpStateVersion(transaction);
   return true;
 }
 
@@ -278,10 +293,14 @@ async function setBlocked(
   const unblocked = found.compliance_status === "blocked" ? "valid" : found.compliance_status;
   await transaction
     .updateTable("tracking_domains")
-    .set({ blocked_by_operator: blocked, compliance_status: blocked ? "blocked" : unblocked })
+    .set({
+      blocked_by_operator: blocked,
+      compliance_status: blocked ? "blocked" : unblocked,
+      changed_in_version: NEXT_STATE_VERSION,
+    })
     .where("domain", "=", domain)
     .execute();
-  await bumpStateVersion(transaction, domain);
+  await bumpStateVersion(transaction);
   return true;
 }
 

@@ -11,6 +11,7 @@ import type {
 } from "../verification/verification-state.ts";
 import {
   bumpStateVersion,
+  NEXT_STATE_VERSION,
   type StateDatabase,
   type StateTables,
   type StateTransaction,
@@ -48,11 +49,10 @@ export function createVerificationStore({ db, write }: StateDatabase): Verificat
         if (row === undefined) return undefined;
         const current = toState(row);
         const changed = { ...next(current), blockedByOperator: current.blockedByOperator };
-        await saveState(transaction, domain, changed);
+        const isForEdges = changed.complianceStatus !== current.complianceStatus;
+        await saveState(transaction, domain, changed, isForEdges);
         await addCheck(transaction, domain, check);
-        if (changed.complianceStatus !== current.complianceStatus) {
-          await bumpStateVersion(transaction, domain);
-        }
+        if (isForEdges) await bumpStateVersion(transaction);
         return changed;
       }),
 
@@ -116,6 +116,7 @@ async function saveState(
   transaction: StateTransaction,
   domain: Hostname,
   state: VerificationState,
+  isForEdges: boolean,
 ): Promise<void> {
   await transaction
     .updateTable("tracking_domains")
@@ -128,6 +129,7 @@ async function saveState(
       waiting_since_ms: state.waitingSinceMs,
       last_checked_at_ms: state.lastCheckedAtMs ?? null,
       next_check_at_ms: state.nextCheckAtMs ?? null,
+      ...(isForEdges ? { changed_in_version: NEXT_STATE_VERSION } : {}),
     })
     .where("domain", "=", domain)
     .execute();
