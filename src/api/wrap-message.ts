@@ -11,11 +11,13 @@ import { domainOfAddress } from "../domain/hostname.ts";
 import type { Selection } from "../domain/selection.ts";
 import { createMessageWrapper, type MessageWrapper } from "../wrap/mime.ts";
 import { messageHeaderField } from "../wrap/mime-header.ts";
+import { CONTROL_HEADER, optionsInHeader } from "./control-header.ts";
 import { selectDomain } from "./domain-selection.ts";
 import { booleanParameter, choicesParameter } from "./query.ts";
 import { type Call, type RawBody, type Reply, results } from "./route.ts";
 import {
   compileOptions,
+  OPTION_NAMES,
   parseRecipient,
   reportToWire,
   type WrapDeps,
@@ -26,20 +28,9 @@ export const RAW_MESSAGE_DESCRIPTION =
   "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead) and the options by their names. Options may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`) say what was used.";
 
 const LIMIT_BYTES = 64 * 1024 * 1024;
-/** A header that is longer is not looked into; the message goes through all the same. */
+/** As far as wrapping reads a header: what stands in a longer one could not be taken out. */
 const MAX_HEADER_BYTES = 1024 * 1024;
-const CONTROL_HEADER = "x-msys-api";
 const TRACKING = ["off", "opens", "clicks", "full"] as const;
-const OPTION_NAMES = [
-  "open_tracking",
-  "click_tracking",
-  "initial_open",
-  "text_tracking",
-  "keep_markers",
-  "skip_url_text",
-  "allow_signed_body",
-] as const satisfies readonly (keyof WrapOptions)[];
-
 export function rawMessage(deps: WrapDeps): RawBody {
   return {
     contentType: "message/rfc822",
@@ -94,39 +85,6 @@ function optionsInQuery(query: Call["query"]): WrapOptions {
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-function optionsInHeader(start: Buffer): WrapOptions {
-  const field = messageHeaderField(start, CONTROL_HEADER);
-  if (field === undefined) return {};
-  const options = parseControlHeader(field);
-  const given = OPTION_NAMES.map((name) => [name, options[name]] as const).filter(
-    ([, value]) => value !== undefined,
-  );
-  const wrong = given.find(([, value]) => typeof value !== "boolean");
-  if (wrong !== undefined) throw invalidControlHeader(`'${wrong[0]}' must be of type 'boolean'`);
-  return Object.fromEntries(given) as WrapOptions;
-}
-
-function parseControlHeader(text: string): Readonly<Record<string, unknown>> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw invalidControlHeader("must be a JSON object", cause);
-  }
-  if (!isObject(parsed)) throw invalidControlHeader("must be a JSON object");
-  const { options = {} } = parsed;
-  if (!isObject(options)) throw invalidControlHeader("'options' must be of type 'json object'");
-  return options;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function invalidControlHeader(problem: string, cause?: unknown): AppError {
-  return new AppError("invalid_parameters", `X-MSYS-API ${problem}`, { cause });
-}
-
 function wishOf(query: Call["query"], start: Buffer): { tracking_domain?: string; sending_domain?: string } {
   const from = messageHeaderField(start, "from") ?? "";
   const address = /<([^<>]*)>\s*$/.exec(from)?.[1] ?? from;
@@ -147,6 +105,9 @@ async function readHeader(
     const { done, value } = await rest.next();
     if (done === true) break;
     start = Buffer.concat([start, value]);
+  }
+  if (start.length >= MAX_HEADER_BYTES && !hasWholeHeader(start.subarray(0, MAX_HEADER_BYTES))) {
+    throw new AppError("body_too_large", `the message's header is longer than ${MAX_HEADER_BYTES} bytes`);
   }
   return { start, rest };
 }

@@ -33,6 +33,7 @@ export const WRAP_OPTIONS = Type.Object({
   allow_signed_body: switchOf("Wrap a message although that breaks its DKIM signature. Default: false."),
 });
 export type WrapOptions = Static<typeof WRAP_OPTIONS>;
+export const OPTION_NAMES = Object.keys(WRAP_OPTIONS.properties) as readonly (keyof WrapOptions)[];
 
 /** What wrapping found, as wrap/ tells it. */
 export interface Report {

@@ -9,6 +9,7 @@ import type { Selection } from "../domain/selection.ts";
 import { compile } from "../wrap/compile.ts";
 import { compileMessage } from "../wrap/mime.ts";
 import type { CompileOptions, Recipient } from "../wrap/options.ts";
+import { CONTROL_HEADER, optionsInHeader } from "./control-header.ts";
 import { selectDomain } from "./domain-selection.ts";
 import { type Call, type Reply, type Route, routeWithBody } from "./route.ts";
 import { RAW_MESSAGE_DESCRIPTION, rawMessage } from "./wrap-message.ts";
@@ -20,6 +21,7 @@ import {
   switchOf,
   WRAP_OPTIONS,
   type WrapDeps,
+  type WrapOptions,
 } from "./wrap-options.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -127,27 +129,42 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
     parseRecipient(recipient, { field: `recipients[${index}].`, subaccountId: tenant.write, nowMs }),
   );
   const selection = await selectDomain(body, tenant.write, deps);
-  const options = compileOptions(body.options ?? {}, { selection, keys: deps.keys(), ports: deps.ports });
-  const compiled = compileContent(body.content, options);
+  const compiled = compileContent(body, (options) =>
+    compileOptions(options, { selection, keys: deps.keys(), ports: deps.ports }),
+  );
   refuseTooManyLinks(compiled, recipients.length);
   return { status: 200, body: Readable.from(reply({ body, recipients, selection, compiled })) };
 }
 
 interface Compiled extends Report {
   readonly render: (recipient: Recipient) => Content;
+  /** What goes out when there is no tracking domain to wrap with. */
+  readonly untracked: (recipient: Recipient) => Content;
 }
 
-function compileContent(content: Content, options: CompileOptions): Compiled {
+function compileContent(
+  { content, options = {} }: Body,
+  resolve: (options: WrapOptions) => CompileOptions,
+): Compiled {
   const { email_rfc822, ...parts } = content;
-  if (email_rfc822 === undefined) return compile(parts, options);
+  if (email_rfc822 === undefined) {
+    const { links, render } = compile(parts, resolve(options));
+    return { links, render, untracked: () => parts };
+  }
   if (Object.keys(parts).length > 0) {
     throw new AppError(
       "invalid_format",
       "field 'content' has email_rfc822 and other parts: it can be one or the others",
     );
   }
-  const { links, skipped, render } = compileMessage(Buffer.from(email_rfc822), options);
-  return { links, skipped, render: (recipient) => ({ email_rfc822: render(recipient).toString() }) };
+  const message = Buffer.from(email_rfc822);
+  const compiled = compileMessage(message, {
+    ...resolve({ ...optionsInHeader(message), ...options }),
+    dropFields: [CONTROL_HEADER],
+  });
+  const render = (recipient: Recipient): Content => ({ email_rfc822: compiled.render(recipient).toString() });
+  const untracked = (recipient: Recipient): Content => render({ ...recipient, tracking: "off" });
+  return { links: compiled.links, skipped: compiled.skipped, render, untracked };
 }
 
 function refuseTooManyLinks({ links }: Report, recipients: number): void {
@@ -175,8 +192,9 @@ async function* reply({ body, recipients, selection, compiled }: Work): AsyncGen
   yield `{"results":{${about},"messages":[`;
   let separator = "";
   let turnEndsMs = performance.now() + TURN_MS;
+  const render = selection.kind === "selected" ? compiled.render : compiled.untracked;
   for (const recipient of body.dry_run === true ? [] : recipients) {
-    const content = selection.kind === "selected" ? compiled.render(recipient) : body.content;
+    const content = render(recipient);
     const message = { rcpt_to: recipient.rcptTo, message_id: recipient.messageId, content };
     yield `${separator}${JSON.stringify(message)}`;
     separator = ",";

@@ -22,8 +22,9 @@ export function viewText(bytes: Buffer, charset: string | undefined): TextView |
   const encoding = encodingOf(bytes, charset);
   if (encoding === undefined || encoding === "x-user-defined") return undefined;
   if (encoding === "utf-16le" || encoding === "utf-16be") {
+    const isOpen = charset?.trim().toLowerCase() === "utf-16";
     // Without a single character of Latin-1 it is no mail with links, but mislabelled.
-    return bytes.includes(0) ? viewUtf16(bytes, encoding) : undefined;
+    return bytes.includes(0) ? viewUtf16(bytes, isOpen ? byteOrderOf(bytes) : encoding) : undefined;
   }
   // Readers differ in whether the mark or the label wins, so nothing that is put in would suit all of them.
   if (UTF_16_MARKS.has(bytes.toString("hex", 0, 2))) return undefined;
@@ -77,6 +78,19 @@ function isUtf8(bytes: Buffer): boolean {
 
 function decodeLatin1(slice: string, encoding: string): string {
   return NON_ASCII.test(slice) ? new TextDecoder(encoding).decode(Buffer.from(slice, "latin1")) : slice;
+}
+
+/**
+ * `utf-16` without a mark is big-endian to RFC 2781 (section 4.3) and little-endian to browsers (WHATWG Encoding): programs
+ * write both. In mail with links most characters are ASCII, so the bytes themselves tell which it is.
+ */
+function byteOrderOf(bytes: Buffer): "utf-16le" | "utf-16be" {
+  let [first, second] = [0, 0];
+  for (let at = 0; at + 1 < bytes.length; at += 2) {
+    if (bytes[at] === 0) first += 1;
+    if (bytes[at + 1] === 0) second += 1;
+  }
+  return first > second ? "utf-16be" : "utf-16le";
 }
 
 function viewUtf16(bytes: Buffer, declared: "utf-16le" | "utf-16be"): TextView {

@@ -34,8 +34,6 @@ export interface MimePart {
 
 /** RFC 5322 section 2.1.1: relays cut or refuse longer lines. */
 const MAX_LINE_BYTES = 998;
-/** More is an attack, not a letter: a wrapped link costs memory, and a message's share of it is bounded. */
-const MAX_LINKS = 20_000;
 const ENCODINGS = new Set(["7bit", "8bit", "binary", "quoted-printable", "base64"]);
 /** OpenPGP without MIME (RFC 9580 section 6.2). */
 const ARMOR: readonly (readonly [string, SkipReason])[] = [
@@ -47,8 +45,11 @@ export function isSupportedEncoding(encoding: string): boolean {
   return ENCODINGS.has(encoding);
 }
 
-/** The part ready to render, or why it goes out as it came. Never throws. */
-export function compileMimePart(raw: RawPart, settings: Settings): MimePart | SkipReason {
+/** The part ready to render, or why it goes out as it came: `too_large` with more than `maxLinks` links. Never throws. */
+export function compileMimePart(
+  raw: RawPart,
+  { settings, maxLinks }: { readonly settings: Settings; readonly maxLinks: number },
+): MimePart | SkipReason {
   const { part, parsed, body } = raw;
   const lineBreak = (body.includes("\n") ? body : raw.header).includes("\r\n") ? "\r\n" : "\n";
   const codec = openBody(body, parsed.encoding, lineBreak);
@@ -60,9 +61,9 @@ export function compileMimePart(raw: RawPart, settings: Settings): MimePart | Sk
 
   const { edits, links } =
     part === "text"
-      ? scanText(view.text, { ...view, deletesSpace: deletesSpace(parsed), maxLinks: MAX_LINKS }, settings)
-      : scanHtml(view.text, { part, decode: view.decode, maxLinks: MAX_LINKS, lineBreak }, settings);
-  if (links.length > MAX_LINKS) return "too_large";
+      ? scanText(view.text, { ...view, deletesSpace: deletesSpace(parsed), maxLinks }, settings)
+      : scanHtml(view.text, { part, decode: view.decode, maxLinks, lineBreak }, settings);
+  if (links.length > maxLinks) return "too_large";
   const limitsLines = (parsed.encoding === "7bit" || parsed.encoding === "8bit") && view.width === 1;
   const longestLine = limitsLines
     ? Math.max(MAX_LINE_BYTES, longestLineOf(codec.bytes))

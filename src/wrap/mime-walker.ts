@@ -20,11 +20,13 @@ export interface WalkerOptions {
 }
 
 /** More is no header that a person or a program wrote in good faith. */
-const MAX_HEADER_BYTES = 256 * 1024;
+const MAX_HEADER_BYTES = 1024 * 1024;
 /** Mail programs cut HTML long before (Gmail at 102 KB), and the memory of one message stays bounded. */
 const MAX_PART_BYTES = 4 * 1024 * 1024;
 /** RFC 2046 allows boundaries of 70 characters; behind one there may be white space. */
 const MAX_BOUNDARY_LINE_BYTES = 1024;
+/** In all parts together. More is an attack, not a letter: a wrapped link costs memory, and a message's share of it is bounded. */
+const MAX_LINKS = 20_000;
 const LINE_FEED = 0x0a;
 const DASH = 0x2d;
 const LINE_WITH_DASH = Buffer.from("\n-");
@@ -250,10 +252,10 @@ export class MessageWalker {
   #compile(raw: Parameters<typeof compileMimePart>[0]): void {
     const { settings } = this.#options;
     const needsNoPixel = this.#withPixel.has(raw.part);
-    const compiled = compileMimePart(
-      raw,
-      needsNoPixel ? { ...settings, openTracking: false, initialOpen: false } : settings,
-    );
+    const compiled = compileMimePart(raw, {
+      settings: needsNoPixel ? { ...settings, openTracking: false, initialOpen: false } : settings,
+      maxLinks: MAX_LINKS - this.links.length,
+    });
     if (typeof compiled === "string") {
       this.#skip(raw.parsed.type ?? "text/plain", compiled);
       this.#send(raw.header);

@@ -54,8 +54,69 @@ test("a part with more than 20,000 links goes out as it came", () => {
   }
 });
 
+test("a message with more than 20,000 links in all keeps the parts that are too many as they came", () => {
+  const part = (count: number) =>
+    lines("--B", "Content-Type: text/html", "", '<a href="http://a.example/">'.repeat(count), "").toString();
+  const raw = Buffer.from(
+    `Content-Type: multipart/mixed; boundary=B\r\n\r\n${part(15_000)}${part(5001)}${part(5000)}--B--\r\n`,
+  );
+  const { links, skipped, render } = compileMessage(raw, OPTIONS);
+  assert.equal(links.length, 20_000);
+  assert.deepEqual(skipped, [{ contentType: "text/html", reason: "too_large" }]);
+  assert.ok(render(RECIPIENT).includes(part(5001)));
+});
+
+test("UTF-16 without a mark is read in the byte order that its bytes have", () => {
+  const text = '<p>Füße</p><a href="http://a.example/é">'.repeat(3);
+  const littleEndian = Buffer.from(text, "utf16le");
+  for (const body of [littleEndian, Buffer.from(littleEndian).swap16()]) {
+    const raw = lines(
+      "Content-Type: text/html; charset=utf-16",
+      "Content-Transfer-Encoding: base64",
+      "",
+      body.toString("base64"),
+    );
+    const { links } = compileMessage(raw, OPTIONS);
+    assert.deepEqual(
+      links.map(({ url, tracked }) => [url, tracked]),
+      Array.from({ length: 3 }, () => ["http://a.example/é", true]),
+    );
+  }
+});
+
+test("characters of two bytes, whatever ASCII their second byte is, stay as they are around links", () => {
+  for (const charset of ["shift_jis", "gbk", "big5", "euc-kr", "gb18030"]) {
+    const decoder = new TextDecoder(charset, { fatal: true });
+    const isCharacter = (bytes: Buffer): boolean => {
+      try {
+        return decoder.decode(bytes).length === 1;
+      } catch {
+        return false;
+      }
+    };
+    const pairs = Array.from({ length: 0x7f * 0xc0 }, (_, n) =>
+      Buffer.of(0x81 + Math.floor(n / 0xc0), 0x40 + (n % 0xc0)),
+    )
+      .filter(isCharacter)
+      .slice(0, 15_000);
+    assert.ok(pairs.length > 2000, charset);
+    const [before, after] = [Buffer.from('<a href="http://a.example/">'), Buffer.from("</a>")];
+    const body = Buffer.concat(pairs.flatMap((pair) => [before, pair, after, pair, Buffer.from("\r\n")]));
+    const head = lines(`Content-Type: text/html; charset=${charset}`, "Content-Transfer-Encoding: 8bit", "");
+    const { links, render } = compileMessage(Buffer.concat([head, Buffer.from("\r\n"), body]), {
+      ...OPTIONS,
+      openTracking: false,
+    });
+    assert.equal(links.filter(({ tracked }) => tracked).length, pairs.length, charset);
+    const restored = render(RECIPIENT)
+      .toString("latin1")
+      .replaceAll(/"http[^"]*\/e\/[^"]*"/g, '"http://a.example/"');
+    assert.ok(restored.endsWith(body.toString("latin1")), charset);
+  }
+});
+
 test("a header without an end goes out as it came", () => {
-  const raw = Buffer.from(`Subject: ${"x".repeat(300_000)}`);
+  const raw = Buffer.from(`Subject: ${"x".repeat(1_100_000)}`);
   const wrapper = createMessageWrapper(RECIPIENT, OPTIONS);
   const out = [];
   for (let at = 0; at < raw.length; at += 1000) out.push(...wrapper.write(raw.subarray(at, at + 1000)));

@@ -137,4 +137,33 @@ suite("raw messages", () => {
     });
     assert.equal(both.status, 422);
   });
+
+  test("a message in JSON loses its X-MSYS-API header, which says what the call leaves open, tracked or not", async () => {
+    const wrapped = async (header: string, more = {}) => {
+      const { status, json } = await waypost.call("POST", WRAP, {
+        body: {
+          content: { email_rfc822: `X-MSYS-API: ${header}\r\n${MESSAGE}` },
+          recipients: [{ address: "a@example.com" }],
+          ...more,
+        },
+      });
+      return { status, message: json.results?.messages[0].content.email_rfc822 };
+    };
+    const header = '{"options":\r\n {"click_tracking": false, "open_tracking": false}}';
+    assert.equal((await wrapped(header)).message, MESSAGE);
+    const called = await wrapped(header, { options: { click_tracking: true } });
+    assert.match(called.message, /\/e\//);
+    assert.doesNotMatch(called.message, /msys/i);
+    assert.equal((await wrapped("nonsense")).status, 400);
+  });
+
+  test("a header longer than can be looked into is refused, since what stands in it could not be taken out", async () => {
+    const raw = Buffer.from(`Subject: ${"x".repeat(1_100_000)}\r\nX-MSYS-API: {}\r\n${MESSAGE}`);
+    const { status, json } = await waypost.call("POST", `${WRAP}?rcpt_to=a@example.com`, {
+      raw,
+      headers: RAW,
+    });
+    assert.equal(status, 413);
+    assert.match(json.errors[0].description, /header is longer/);
+  });
 });
