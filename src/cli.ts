@@ -50,6 +50,28 @@ withSettings(program.command("migrate").description("bring the database's schema
   async (_options, command) => (await import("./commands/migrate.ts")).migrate(configOf(command).config),
 );
 
+withSettings(
+  program
+    .command("backup <folder>")
+    .description("copy everything that a new machine needs into a new folder, while Waypost runs"),
+)
+  .option(
+    "--without-secret",
+    "leave the data directory's master secret out: the backup opens no link without it",
+  )
+  .action(async (folder: string, options: { withoutSecret?: true }, command) => {
+    const { backup } = await import("./commands/backup.ts");
+    const about = { version: packageVersion(), withSecret: !options.withoutSecret };
+    await backup(folder, about, configOf(command).config);
+  });
+withSettings(
+  program
+    .command("restore <folder>")
+    .description("make a backup the store, spool and secret of an empty data directory"),
+).action(async (folder: string, _options, command) =>
+  (await import("./commands/restore.ts")).restore(folder, configOf(command).config),
+);
+
 const domains = program.command("domains").description("tracking domains, as their operator");
 for (const [name, description] of [
   ["block", "stop a tracking domain: no new links, and its sent links answer 403"],

@@ -230,6 +230,11 @@ export function searchPathAnd(settings: Readonly<Record<string, string>>): NodeJ
   return { PATH: process.env["PATH"], ...settings };
 }
 
+/** The environment of somebody else's program: all but our settings, among which are secrets. */
+export function foreignEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("WAYPOST_")));
+}
+
 /**
  * Puts flags into this process's environment, for the child processes that read the same settings: what is secret
  * stands in no list of processes then.

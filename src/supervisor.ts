@@ -283,7 +283,8 @@ class KeptChild {
   }
 }
 
-function lockDataDirectory(dataDir: string): FileLock {
+/** Throws `unavailable` while another process has it. */
+export function lockDataDirectory(dataDir: string): FileLock {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = lockFile(join(dataDir, "supervisor.lock"));
   if (lock === undefined) throw new AppError("unavailable", `Waypost is already running on ${dataDir}`);

@@ -58,8 +58,9 @@ export interface StoreOptions {
   readonly existing?: boolean;
 }
 
-const STATE_FILE = "state.db";
-const EVENTS_FOLDER = "events";
+/** Of SQLite, in the location's folder. */
+export const STATE_FILE = "state.db";
+export const EVENTS_FOLDER = "events";
 
 const STATE_LIMITS = { maxConnections: 10, statementTimeoutMs: 15_000 };
 /** Apart from the state's, so that a slow report never keeps the API waiting for a connection. */

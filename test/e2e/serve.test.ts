@@ -5,39 +5,10 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createTestDatabase } from "../postgres.ts";
-import { createInstallation, type WaypostProcess } from "./waypost-process.ts";
+import { createInstallation } from "./waypost-process.ts";
+import { DOMAINS, KEY, until, wrappedLink } from "./wrapped-link.ts";
 
-const DOMAINS = "/api/v1/tracking-domains";
-const KEY = "e2e-key-that-is-long-enough-for-us";
 const SECRET = "e2e-secret-that-is-long-enough-for-us";
-
-/** A link of a mail wrapped with a verified `click.localhost`. */
-async function wrappedLink(waypost: WaypostProcess): Promise<{ link: string; messageId: string }> {
-  await waypost.call("POST", DOMAINS, { key: KEY, body: { domain: "click.localhost" } });
-  // Asked again like a person would: on a machine without idle cores a probe can miss its five seconds.
-  await until(async () => {
-    const { json } = await waypost.call("POST", `${DOMAINS}/click.localhost/verify`, { key: KEY });
-    return json.results?.verified === true;
-  }, "the domain is verified");
-  const wrapped = await waypost.call("POST", "/api/v1/wrap", {
-    key: KEY,
-    body: {
-      content: { html: '<a href="https://www.example.com/">x</a>' },
-      recipients: [{ address: "ann@example.com" }],
-      tracking_domain: "click.localhost",
-    },
-  });
-  const [message] = wrapped.json.results.messages;
-  return { link: /href="([^"]+)"/.exec(message.content.html)?.[1] ?? "", messageId: message.message_id };
-}
-
-async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (await condition()) return;
-    await sleep(25);
-  }
-  throw new Error(`never happened: ${what}`);
-}
 
 test("the first key is written to a private file when there is no terminal, and never to the log", async (t) => {
   const installation = await createInstallation(t);

@@ -1,0 +1,109 @@
+/** `waypost restore`: a backup becomes the data directory of a new machine, or of this one after a loss. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+
+import { type BackupManifest, checkBackup } from "../backup-manifest.ts";
+import { type Config, foreignEnvironment } from "../config.ts";
+import { AppError } from "../domain/errors.ts";
+import { openInstallation } from "../installation.ts";
+import { SPOOL_FOLDER } from "../main.ts";
+import { readIfThere } from "../master-secret.ts";
+import { restoreStore } from "../store/copy-store.ts";
+import { openStore, type StoreLocation } from "../store/open-store.ts";
+import { lockDataDirectory } from "../supervisor.ts";
+import { SECRET_FILE } from "./backup.ts";
+
+/** In the data directory, so that renaming what is in it into place crosses no file system. */
+const STAGING_FOLDER = ".restoring";
+/** What locking the directory, and a restore that was killed, leave in one that is empty all the same. */
+const NOBODYS = /^(?:supervisor\.lock(?:-journal)?|\.restoring)$/;
+
+/** All is checked, and the store opened, before anything gets its name in the data directory. */
+export async function restore(source: string, config: Config): Promise<void> {
+  const folder = resolve(source);
+  console.log("Checking the backup");
+  const manifest = await checkBackup(folder);
+  refuseOtherStore(manifest, config);
+  const secret = config.secret ?? readIfThere(join(folder, SECRET_FILE));
+  if (secret === undefined) {
+    throw new AppError(
+      "unavailable",
+      "The backup holds no secret: set WAYPOST_SECRET to the one it was made with",
+    );
+  }
+  const lock = lockDataDirectory(config.dataDir);
+  const staging = join(config.dataDir, STAGING_FOLDER);
+  try {
+    refuseToOverwrite(config.dataDir);
+    rmSync(staging, { recursive: true, force: true });
+    mkdirSync(staging, { mode: 0o700 });
+    await fill({ folder, staging, manifest, config });
+    await tryStore(locationIn(staging, config), secret);
+    for (const name of readdirSync(staging)) renameSync(join(staging, name), join(config.dataDir, name));
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+    lock.release();
+  }
+  console.log(
+    `Restored the backup of ${manifest.createdAt} into ${config.dataDir}. Start it with \`waypost serve\`.`,
+  );
+}
+
+interface Restoration {
+  readonly folder: string;
+  readonly staging: string;
+  readonly manifest: BackupManifest;
+  readonly config: Config;
+}
+
+async function fill({ folder, staging, manifest, config }: Restoration): Promise<void> {
+  const paths = manifest.files.map(({ path }) => path);
+  await restoreStore(locationIn(staging, config), folder, {
+    paths,
+    environment: foreignEnvironment(),
+    onFile: (path) => console.log(`Restoring ${path}`),
+  });
+  const rest = paths.filter((path) => path.startsWith(`${SPOOL_FOLDER}/`) || path === SECRET_FILE);
+  for (const path of rest) {
+    mkdirSync(dirname(join(staging, path)), { recursive: true, mode: 0o700 });
+    await cp(join(folder, path), join(staging, path));
+  }
+}
+
+function locationIn(staging: string, config: Config): StoreLocation {
+  return config.databaseUrl === undefined
+    ? { kind: "sqlite", dir: staging }
+    : { kind: "postgres", url: config.databaseUrl };
+}
+
+/** Brings the schema up to date, and throws when it is a newer version's or the secret is not the one that sealed its keys. */
+async function tryStore(location: StoreLocation, secret: string): Promise<void> {
+  const store = await openStore(location);
+  try {
+    await openInstallation(store.installation, secret, Date.now());
+  } finally {
+    await store.close();
+  }
+}
+
+function refuseOtherStore({ store }: BackupManifest, { databaseUrl }: Config): void {
+  const here = databaseUrl === undefined ? "sqlite" : "postgres";
+  if (store === here) return;
+  throw new AppError(
+    "unavailable",
+    store === "postgres"
+      ? "The backup is of a PostgreSQL database: set WAYPOST_DATABASE_URL to an empty one"
+      : "The backup is of SQLite files: restore it without WAYPOST_DATABASE_URL",
+  );
+}
+
+function refuseToOverwrite(dataDir: string): void {
+  const others = existsSync(dataDir) ? readdirSync(dataDir).filter((name) => !NOBODYS.test(name)) : [];
+  if (others.length > 0) {
+    throw new AppError(
+      "resource_conflict",
+      `${dataDir} is not empty: it has ${others.slice(0, 5).join(", ")}. Restore into an empty folder`,
+    );
+  }
+}
