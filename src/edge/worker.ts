@@ -30,6 +30,7 @@ export interface EdgeOptions {
   /** Requests that one address may make in ten seconds; default: any number. */
   readonly maxRequestsPerAddress?: number;
   readonly limits?: Partial<EdgeLimits>;
+  readonly lossReportMs?: number;
   readonly log: EdgeLog;
 }
 
@@ -54,6 +55,8 @@ const DEFAULT_SLOTS: SlotRange = { first: 0, count: 64 };
 /** How long a client may go on using an open connection while the worker drains. */
 const DRAIN_IDLE_MS = 2000;
 const FLUSH_MS = 3000;
+/** How often a loss is looked for, and said: never once per click. */
+const LOSS_REPORT_MS = 10_000;
 
 /**
  * Resolves once it listens, with the snapshot loaded if there is a good one. Rejects when it can't listen; a
@@ -79,6 +82,7 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     onUnavailable: (error) => log.error({ err: error }, "spool not available, clicks are not recorded"),
     onDamaged: (slot, error) => log.error({ slot, err: error }, "a damaged spool was moved aside"),
   });
+  const lossReport = reportLosses(spool, options);
   const state = { isStopping: false };
   const handler = createEdgeHandler({
     snapshot: follower.current,
@@ -94,8 +98,9 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
   });
   try {
     const server = await startEdgeServer({ ...options, handler, counters });
-    return workerOf({ server, follower, spool, counters, state });
+    return workerOf({ server, follower, spool, lossReport, counters, state });
   } catch (error) {
+    clearInterval(lossReport);
     follower.stop();
     await spool.close(0);
     throw error;
@@ -106,11 +111,12 @@ interface WorkerParts {
   readonly server: Awaited<ReturnType<typeof startEdgeServer>>;
   readonly follower: SnapshotFollower;
   readonly spool: SpoolKeeper;
+  readonly lossReport: NodeJS.Timeout;
   readonly counters: EdgeCounts;
   readonly state: { isStopping: boolean };
 }
 
-function workerOf({ server, follower, spool, counters, state }: WorkerParts): EdgeWorker {
+function workerOf({ server, follower, spool, lossReport, counters, state }: WorkerParts): EdgeWorker {
   return {
     address: server.address,
     stats: () => ({
@@ -121,9 +127,25 @@ function workerOf({ server, follower, spool, counters, state }: WorkerParts): Ed
     stop: async () => {
       state.isStopping = true;
       await server.stop(DRAIN_IDLE_MS);
+      clearInterval(lossReport);
       follower.stop();
       await spool.close(FLUSH_MS);
     },
     flush: (deadlineMs) => spool.close(deadlineMs),
   };
+}
+
+/** Says what was lost since the last look, and why. */
+function reportLosses(spool: SpoolKeeper, { log, maxSpoolBytes, lossReportMs }: EdgeOptions): NodeJS.Timeout {
+  let told = 0;
+  return setInterval(() => {
+    const { lostEvents, failure } = spool.stats();
+    if (lostEvents > told) {
+      log.error(
+        { lost: lostEvents - told, reason: failure ?? "the spool is at its limit", maxSpoolBytes },
+        "events were lost: there was no room for them",
+      );
+    }
+    told = lostEvents;
+  }, lossReportMs ?? LOSS_REPORT_MS).unref();
 }

@@ -88,6 +88,11 @@ function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void 
       ({ stats }) => stats.spool.failedCommits,
     ],
     [
+      "waypost_edge_damaged_spools_total",
+      "Spools that were found damaged and moved aside: alert on any",
+      ({ stats }) => stats.spool.damagedSlots,
+    ],
+    [
       "waypost_edge_late_commits_total",
       "Replies sent at the deadline, before the commit",
       ({ stats }) => stats.counts.lateCommits,

@@ -4,12 +4,10 @@ import { mkdtempSync, rmSync, statfsSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { createTestDatabase } from "../postgres.ts";
-import { crashRounds } from "./crash.ts";
+import { crashRounds, databaseOutage } from "./crash.ts";
 import { startCrashRun } from "./crash-run.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
 
 /** As many as fit into a test run; by hand it is twenty. */
 const ROUNDS = 3;
@@ -23,18 +21,7 @@ test("whatever is killed under load, every answered click is stored once, and th
 test("while the database is down the edge answers every click, and all of them arrive when it is back", async (t) => {
   const database = await createTestDatabase();
   t.after(() => database.drop());
-  const url = new URL(database.url);
-  await using proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
-  url.host = `127.0.0.1:${proxy.port}`;
-  const run = await startCrashRun(t, { WAYPOST_DATABASE_URL: url.href });
-  await run.answered(100);
-  await proxy.goDown();
-  const before = run.load.answered.length;
-  await sleep(OUTAGE_MS);
-  assert.ok(run.load.answered.length > before + 100);
-  await proxy.comeBack();
-  await run.answered(100);
-  const { failed } = await run.settle();
+  const { failed } = await databaseOutage(t, database.url, OUTAGE_MS);
   assert.equal(failed, 0);
 });
 

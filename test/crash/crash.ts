@@ -1,12 +1,14 @@
 /**
- * `node test/crash/crash.ts [--rounds 20] [--database postgres://…]`: under load, `kill -9` of an edge worker, the
+ * `node test/crash/crash.ts [--rounds 20] [--database postgres://… [--outage SECONDS]]`: under load, `kill -9` of an edge worker, the
  * control process, the supervisor or everything, or SIGTERM, so many times; then the account. `npm test` runs a few rounds.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 
 import { type Account, type CrashRun, startCrashRun, until } from "./crash-run.ts";
+import { startTcpProxy } from "./tcp-proxy.ts";
 
 /** What is done: `kill -9` of one of these, or SIGTERM for the whole. */
 const BLOWS = ["edge", "control", "supervisor", "everything", "SIGTERM"] as const;
@@ -16,6 +18,8 @@ const CLICKS_BEFORE_AND_AFTER = 150;
 const EDGE_WORKERS = 2;
 const STOPS_WITHIN_MS = 10_000;
 const MANY_ROUNDS_TIMEOUT_MS = 1_800_000;
+/** 16 connections that pause for 20 ms. */
+const MOST_CLICKS_PER_MS = 0.8;
 
 /** Every blow comes once in so many rounds as there are, in another order each time. */
 export async function crashRounds(
@@ -37,6 +41,31 @@ export async function crashRounds(
     await run.answered(CLICKS_BEFORE_AND_AFTER);
     t.diagnostic(`round ${round}: ${blow}, ${run.load.failures.length - failedBefore} clicks without answer`);
   }
+  const account = await run.settle();
+  t.diagnostic(JSON.stringify(account));
+  return account;
+}
+
+/** Waypost reaches its database through a proxy that is down for so long. */
+export async function databaseOutage(
+  t: TestContext,
+  databaseUrl: string,
+  outageMs: number,
+): Promise<Account> {
+  const url = new URL(databaseUrl);
+  await using proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+  url.host = `127.0.0.1:${proxy.port}`;
+  // Nobody can wrap meanwhile: the links must last.
+  const linksInStock = 2000 + Math.ceil(outageMs * MOST_CLICKS_PER_MS);
+  const run = await startCrashRun(t, { WAYPOST_DATABASE_URL: url.href }, { linksInStock });
+  await run.refill();
+  await run.answered(100);
+  await proxy.goDown();
+  const before = run.load.answered.length;
+  await sleep(outageMs);
+  assert.ok(run.load.answered.length > before + 100);
+  await proxy.comeBack();
+  await run.answered(100);
   const account = await run.settle();
   t.diagnostic(JSON.stringify(account));
   return account;
@@ -100,9 +129,19 @@ function shuffled<T>(values: readonly T[]): T[] {
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { rounds: { type: "string", default: "20" }, database: { type: "string" } },
+    options: {
+      rounds: { type: "string", default: "20" },
+      outage: { type: "string", default: "0" },
+      database: { type: "string" },
+    },
   });
   const settings = values.database === undefined ? {} : { WAYPOST_DATABASE_URL: values.database };
+  const { database, outage } = values;
+  if (database !== undefined && outage !== "0") {
+    test(`the database is down for ${outage} s`, { timeout: MANY_ROUNDS_TIMEOUT_MS }, async (t) => {
+      assert.equal((await databaseOutage(t, database, Number(outage) * 1000)).failed, 0);
+    });
+  }
   test(`${values.rounds} rounds`, { timeout: MANY_ROUNDS_TIMEOUT_MS }, async (t) => {
     await crashRounds(t, Number(values.rounds), settings);
   });

@@ -93,3 +93,50 @@ test("with a full disk clicks go on, nothing is corrupted, and what waited is re
   const [code] = await once(worker, "exit");
   assert.equal(code, 0);
 });
+
+test("a spool at its limit lets redirects go on, says and counts what is lost, and takes events again once emptied", async (t) => {
+  await using installation = await createInstallation();
+  const said: { fields: object; message: string }[] = [];
+  const error = (fields: object, message: string) => said.push({ fields, message });
+  const worker = await installation.startWorker({
+    maxSpoolBytes: 300 * 1024,
+    lossReportMs: 50,
+    log: { info: () => undefined, warn: () => undefined, error },
+  });
+  const { port } = worker.address;
+  let sent = 0;
+  const burst = async (): Promise<void> => {
+    const headers = { "user-agent": "x".repeat(1000) };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => ask({ port, path: installation.clickPath(), headers })),
+    );
+    sent += answers.length;
+    assert.ok(answers.every(({ status }) => status === 302));
+  };
+  await t.waitFor(async () => {
+    await burst();
+    assert.ok(worker.stats().spool.lostEvents > 0);
+  }, WAIT);
+  await burst();
+  await t.waitFor(() => assert.match(said[0]?.message ?? "", /events were lost/), WAIT);
+
+  const reader = new SpoolReader(join(installation.dataDir, "spool"), () =>
+    assert.fail("the spool is damaged"),
+  );
+  let stored = 0;
+  const empty = async (): Promise<void> => {
+    for (let batch = reader.readBatch(500); batch.length > 0; batch = reader.readBatch(500)) {
+      stored += batch.length;
+      await reader.remove(batch);
+    }
+  };
+  await empty();
+  const { lostEvents } = worker.stats().spool;
+  await t.waitFor(async () => {
+    await burst();
+    await empty();
+    assert.equal(stored + worker.stats().spool.lostEvents, sent);
+    assert.ok(stored > sent - lostEvents - 40);
+  }, WAIT);
+  await reader.close();
+});
