@@ -12,6 +12,9 @@ export function configWarnings(config: Config): readonly string[] {
     ...(config.databaseUrl !== undefined && config.secret === undefined
       ? ["WAYPOST_SECRET is not set: every machine that shares the database needs the same one"]
       : []),
+    ...(config.tls === "external" && config.edgeHttpsListen !== undefined
+      ? ["WAYPOST_TLS is external, and yet WAYPOST_EDGE_HTTPS_LISTEN is set: who shall end TLS?"]
+      : []),
     ...(LOOPBACK.test(config.apiListen.host)
       ? []
       : [

@@ -45,6 +45,11 @@ export const SETTINGS = {
     listen("0.0.0.0:8081"),
     "Edge, plain HTTP. In production: `0.0.0.0:80`.",
   ),
+  edgeHttpsListen: setting(
+    "off",
+    (text) => (text === undefined || text === "off" ? undefined : listen("off")(text)),
+    "Edge, HTTPS, with each tracking domain's own certificate. In production: `0.0.0.0:443`.",
+  ),
   opsListen: setting("127.0.0.1:8082", listen("127.0.0.1:8082"), "`/healthz`, `/readyz` and `/metrics`."),
   publicHttpPort: setting(
     "80",
@@ -55,6 +60,16 @@ export const SETTINGS = {
     "443",
     wholeNumber(443, 1, 65_535),
     "The same for HTTPS (left out of links when 443).",
+  ),
+  tls: setting(
+    "internal",
+    oneOf("internal", ["internal", "external"]),
+    "Who ends TLS: `internal`, the edge itself, with a certificate of each domain; `external`, a proxy or CDN in front of it that has the certificates.",
+  ),
+  caFile: setting(
+    "none",
+    optional(pemFile),
+    "A file with certificate authorities (PEM) to trust besides the usual ones when domains are probed over https.",
   ),
   cnameTarget: setting(
     "localhost",
@@ -204,10 +219,12 @@ export function describeConfig(config: Config): Record<string, unknown> {
 
 /** What no setting shows alone. */
 function conflicts(config: Config): readonly string[] {
-  const listeners = (["apiListen", "edgeHttpListen", "opsListen"] as const).map((key) => ({
-    key,
-    ...config[key],
-  }));
+  const listeners = (["apiListen", "edgeHttpListen", "edgeHttpsListen", "opsListen"] as const).flatMap(
+    (key) => {
+      const address = config[key];
+      return address === undefined ? [] : [{ key, ...address }];
+    },
+  );
   const same = listeners.flatMap((one, index) =>
     listeners
       .slice(index + 1)
@@ -354,6 +371,19 @@ function roles(text = ROLES.join(",")): readonly Role[] {
 function folder(text: string): string {
   if (text.trim() === "" || text.includes("\0")) throw new Error(`must be a folder, but is '${text}'`);
   return text;
+}
+
+/** Read once, so that what is wrong with it shows at the start. */
+function pemFile(path: string): string {
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch {
+    throw new Error(`must be a file that can be read, but is '${path}'`);
+  }
+  if (!content.includes("-----BEGIN CERTIFICATE-----"))
+    throw new Error("must be a file with PEM certificates");
+  return content;
 }
 
 function emailAddress(text: string): string {

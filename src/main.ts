@@ -16,6 +16,7 @@ import type { Config } from "./config.ts";
 import { type Hostname, isLocalhost } from "./domain/hostname.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
+import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
 import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
@@ -33,6 +34,7 @@ import { openStore, type Store } from "./store/open-store.ts";
 import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
+import { seal } from "./token/sealed.ts";
 import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
 
@@ -54,6 +56,7 @@ interface Stoppable {
 /** Where the parts meet in the data directory. */
 export const SNAPSHOT_FILE = "snapshot";
 export const SPOOL_FOLDER = "spool";
+export const CERTIFICATE_FOLDER = "certificates";
 
 const VERIFICATION_INTERVAL_MS = 5_000;
 
@@ -82,6 +85,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       await startSnapshotPublisher({
         source: snapshotSource(store),
         path: join(config.dataDir, SNAPSHOT_FILE),
+        certificateFolder: join(config.dataDir, CERTIFICATE_FOLDER),
         log,
       }),
     );
@@ -97,6 +101,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const routes = createRoutes({
       store,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
+      sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
       isRestricted,
       verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
       ports: edgePorts(config),
@@ -169,7 +174,7 @@ function edgePorts(config: Config): EdgePorts {
     publicHttp: config.publicHttpPort,
     publicHttps: config.publicHttpsPort,
     listenHttp: config.edgeHttpListen.port,
-    listenHttps: undefined,
+    listenHttps: config.edgeHttpsListen?.port,
   };
 }
 
@@ -193,6 +198,7 @@ function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>
   return {
     stateVersion: () => store.trackingDomains.stateVersion(),
     changedHosts: (since) => store.trackingDomains.changedHosts(since),
+    certificates: (domains) => store.certificates.material(domains),
     sealedKeyRing: async () => {
       const installation = await store.installation.read();
       if (installation === undefined) throw new Error("the store has lost its installation record");
@@ -223,6 +229,7 @@ function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log
     ports: edgePorts(config),
     dnsServers: config.dnsServers.length === 0 ? undefined : config.dnsServers,
     allowPrivate: config.probePrivate === "allow",
+    extraCa: config.caFile,
     log: log.child({ area: "verification" }),
     now: Date.now,
     // Spreads checks over time; nothing depends on nobody guessing it.

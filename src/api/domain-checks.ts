@@ -62,6 +62,7 @@ const CHECK = Type.Object(
     findings: Type.Array(FINDING),
     dns: Type.Optional(DNS),
     probe: PROBE,
+    http_probe: Type.Optional(PROBE),
   },
   { additionalProperties: false },
 );
@@ -103,7 +104,7 @@ export async function describeChecks({ domain }: TrackingDomain, deps: DomainChe
 }
 
 function toWire(check: DomainCheck, domain: string, cnameTarget: string): object {
-  const { dns, probe, looksProxied } = check.evidence;
+  const { dns, probe, httpProbe, looksProxied } = check.evidence;
   return {
     checked_at: new Date(check.checkedAtMs).toISOString(),
     trigger: check.trigger,
@@ -116,6 +117,7 @@ function toWire(check: DomainCheck, domain: string, cnameTarget: string): object
     findings: explain(domain, check.evidence, cnameTarget),
     ...(dns === undefined ? {} : { dns: dnsToWire(dns) }),
     probe: probeToWire(probe),
+    ...(httpProbe === undefined ? {} : { http_probe: probeToWire(httpProbe) }),
   };
 }
 

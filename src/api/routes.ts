@@ -6,6 +6,7 @@ import type { EventStore } from "../events/event-store.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import type { Verification } from "../verification/verifier.ts";
+import { type CertificateStore, certificateRoutes } from "./certificates.ts";
 import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
@@ -18,6 +19,7 @@ import { wrapRoutes } from "./wrap.ts";
 /** What the API needs of the store. */
 export interface ApiStore {
   readonly trackingDomains: TrackingDomainStore;
+  readonly certificates: CertificateStore;
   readonly deepLinks: DeepLinkStore;
   readonly sendingDomains: SendingDomainStore;
   readonly subaccounts: SubaccountStore;
@@ -29,6 +31,8 @@ export interface ApiStore {
 export interface RouteDeps {
   readonly store: ApiStore;
   readonly keys: () => KeyRing;
+  /** A private key as it may be stored. */
+  readonly sealKey: (keyPem: string) => string;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
   readonly ports: EdgePorts;
@@ -45,6 +49,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
       trackingDomains: store.trackingDomains,
       verification: store.verification,
     }),
+    ...certificateRoutes({ ...store, sealKey: deps.sealKey, now }),
     ...deepLinkRoutes(store),
     ...sendingDomainRoutes(store),
     ...subaccountRoutes({ ...store, now }),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Config } from "../config.ts";
 import { runEdge } from "../edge-process.ts";
 import { readWriterSlots } from "../machine.ts";
-import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
+import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger } from "../ops/logger.ts";
 
@@ -13,6 +13,14 @@ const MEGABYTE = 1024 * 1024;
 export async function edge(config: Config): Promise<void> {
   await runEdge({
     listen: config.edgeHttpListen,
+    ...(config.edgeHttpsListen === undefined
+      ? {}
+      : {
+          tls: {
+            listen: config.edgeHttpsListen,
+            certificateFolder: join(config.dataDir, CERTIFICATE_FOLDER),
+          },
+        }),
     snapshotPath: join(config.dataDir, SNAPSHOT_FILE),
     masterSecret: readMasterSecret(config.dataDir, config.secret),
     slots: await readWriterSlots(config.dataDir),

@@ -1,7 +1,7 @@
 /** `waypost serve`: the supervisor and its children, which run this same command line as `control` and `edge`. */
 import { join } from "node:path";
 
-import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
+import { type Config, describeConfig, type ListenAddress, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { EDGE_NODE_OPTIONS } from "../edge-process.ts";
@@ -26,7 +26,7 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
     dataDir: config.dataDir,
     addresses: [
       ...(config.roles.includes("api") ? [config.apiListen] : []),
-      ...(config.roles.includes("edge") ? [config.edgeHttpListen] : []),
+      ...(config.roles.includes("edge") ? edgeAddresses(config) : []),
       config.opsListen,
     ],
     control: child("control"),
@@ -35,6 +35,10 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
     log: (level, fields, message) => log[level](fields, message),
   });
   await supervisor.stopped;
+}
+
+function edgeAddresses({ edgeHttpListen, edgeHttpsListen }: Config): readonly ListenAddress[] {
+  return edgeHttpsListen === undefined ? [edgeHttpListen] : [edgeHttpListen, edgeHttpsListen];
 }
 
 /**

@@ -5,6 +5,22 @@ import type { ReplyKind } from "./replies.ts";
 /** Requests that never became one: refused while they were read. */
 export type ClientErrorKind = "malformed" | "headers_too_large" | "timeout" | "disconnected";
 
+/** TLS, of a worker that speaks it. */
+export interface TlsCounts {
+  readonly handshakes: number;
+  /** Of these, those that took up an earlier session. */
+  readonly resumed: number;
+  /** Ended before there was a connection: scanners, old programs, names without a certificate. */
+  readonly failedHandshakes: number;
+  /** Names asked for that have no certificate. */
+  readonly unknownNames: number;
+  readonly brokenCertificates: number;
+  /** Kept in memory now. */
+  readonly contexts: number;
+}
+
+export type TlsCounters = { -readonly [Name in keyof TlsCounts]: number };
+
 export interface EdgeCounts {
   readonly replies: Readonly<Record<ReplyKind, number>>;
   readonly rejections: Readonly<Record<NotFoundReason, number>>;
@@ -13,6 +29,7 @@ export interface EdgeCounts {
   readonly lateCommits: number;
   /** Connections refused because there were too many. */
   readonly droppedConnections: number;
+  readonly tls: TlsCounts;
 }
 
 export interface EdgeCounters {
@@ -21,6 +38,7 @@ export interface EdgeCounters {
   clientErrors: Record<ClientErrorKind, number>;
   lateCommits: number;
   droppedConnections: number;
+  tls: TlsCounters;
 }
 
 export function createCounters(): EdgeCounters {
@@ -29,6 +47,7 @@ export function createCounters(): EdgeCounters {
       redirect: 0,
       pixel: 0,
       probe: 0,
+      acme_challenge: 0,
       well_known: 0,
       robots: 0,
       not_found: 0,
@@ -48,5 +67,13 @@ export function createCounters(): EdgeCounters {
     clientErrors: { malformed: 0, headers_too_large: 0, timeout: 0, disconnected: 0 },
     lateCommits: 0,
     droppedConnections: 0,
+    tls: {
+      handshakes: 0,
+      resumed: 0,
+      failedHandshakes: 0,
+      unknownNames: 0,
+      brokenCertificates: 0,
+      contexts: 0,
+    },
   };
 }

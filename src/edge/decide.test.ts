@@ -198,3 +198,25 @@ test("serves a domain's files for apps without a redirect, and only that domain'
     assert.equal(get(host, "/.well-known/assetlinks.json").reply, "not_found");
   }
 });
+
+test("a challenge of the certificate authority is answered for the installation's account, on its own names only", () => {
+  const path = "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA";
+  const withAccount = { ...snapshot, acmeThumbprint: "nP1qzpXGymHBrUEepNY9HCsQk7K8KhOypzEt62jcerQ" };
+  const challenge = (request: Partial<EdgeRequest>, known: EdgeSnapshot = withAccount) =>
+    decide({ method: "GET", host: "click.acme.com", path, ...request }, known, NOW);
+  assert.deepEqual(challenge({}), {
+    reply: "acme_challenge",
+    answer: `${path.split("/").at(-1)}.${withAccount.acmeThumbprint}`,
+  });
+  for (const request of [
+    { host: "unknown.example" },
+    { path: `${path}!` },
+    { path: `${path}/more` },
+    { path: "/.well-known/acme-challenge/" },
+    { path: `/.well-known/acme-challenge/${"a".repeat(129)}` },
+  ]) {
+    assert.equal(challenge(request).reply, "not_found");
+  }
+  assert.equal(challenge({}, snapshot).reply, "not_found");
+  assert.equal(challenge({ host: "blocked.example" }).reply, "blocked");
+});

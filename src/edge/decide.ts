@@ -23,12 +23,13 @@ export type NotFoundReason = TokenRejection | "unknown_path" | "wrong_tenant" | 
 export type Decision =
   | { readonly reply: "redirect"; readonly location: string; readonly event?: LinkToken }
   | { readonly reply: "pixel"; readonly event?: LinkToken }
-  | { readonly reply: "probe"; readonly answer: string }
+  | { readonly reply: "probe" | "acme_challenge"; readonly answer: string }
   | { readonly reply: "well_known"; readonly content: string }
   | { readonly reply: "not_found"; readonly reason: NotFoundReason }
   | { readonly reply: "robots" | "blocked" | "method_not_allowed" };
 
 const LINK_PATH = "/e/";
+const CHALLENGE_PATH = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,128})$/;
 const WELL_KNOWN_PATHS: ReadonlyMap<string, WellKnownFile> = new Map([
   ...WELL_KNOWN_FILES.map((name) => [`/.well-known/${name}`, name] as const),
   // Where iOS looked before version 11.
@@ -44,7 +45,7 @@ export function decide(request: EdgeRequest, snapshot: EdgeSnapshot, nowMs: numb
   if (entry?.blocked) return { reply: "blocked" };
   if (path.startsWith(PROBE_PATH)) return decideProbe(path.slice(PROBE_PATH.length), request.host, snapshot);
   const segment = linkSegment(path);
-  if (segment === undefined) return decideFile(path, entry);
+  if (segment === undefined) return decideChallenge(path, entry, snapshot) ?? decideFile(path, entry);
 
   const link = openLink(segment, snapshot.keys);
   if (!link.ok) return { reply: "not_found", reason: link.reason };
@@ -57,6 +58,20 @@ function decideLink(token: LinkToken, isRecorded: boolean): Decision {
   const location = locationOf(token.target);
   if (location === undefined) return { reply: "not_found", reason: "unusable_target" };
   return isRecorded ? { reply: "redirect", location, event: token } : { reply: "redirect", location };
+}
+
+/**
+ * RFC 8555 section 8.3. The answer depends on the token and on our account alone, so every worker of every machine has
+ * it from the start. It is worth nothing to anybody who has not the account's key.
+ */
+function decideChallenge(
+  path: string,
+  entry: HostEntry | undefined,
+  { acmeThumbprint }: EdgeSnapshot,
+): Decision | undefined {
+  const token = CHALLENGE_PATH.exec(path)?.[1];
+  if (token === undefined || entry === undefined || acmeThumbprint === undefined) return undefined;
+  return { reply: "acme_challenge", answer: `${token}.${acmeThumbprint}` };
 }
 
 function decideFile(path: string, entry: HostEntry | undefined): Decision {

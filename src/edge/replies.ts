@@ -39,6 +39,7 @@ export function replyTo(decision: Decision): Reply {
     case "pixel":
       return PIXEL_REPLY;
     case "probe":
+    case "acme_challenge":
       return withBody(200, "text/plain", decision.answer, ["Cache-Control", "no-store"]);
     case "well_known":
       return withBody(200, "application/json", decision.content);

@@ -1,11 +1,18 @@
 /**
  * The edge's HTTP server: limits that keep one client's memory and time small, and a stop that loses nothing.
  */
-import { createServer, type RequestListener, type Server } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+  type ServerOptions,
+} from "node:http";
+import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { Server as NetServer } from "node:net";
 import { platform } from "node:os";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { TLSSocket, TlsOptions } from "node:tls";
 
 import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
 
@@ -19,7 +26,11 @@ export interface EdgeServerOptions {
   readonly handler: RequestListener;
   readonly counters: EdgeCounters;
   readonly limits?: Partial<EdgeLimits>;
+  /** HTTPS instead of HTTP. */
+  readonly tls?: TlsOptions;
 }
+
+type Server = HttpServer | HttpsServer;
 
 /** Bounds on what one client, and all of them together, may take. */
 export interface EdgeLimits {
@@ -49,6 +60,7 @@ const EDGE_LIMITS: EdgeLimits = {
 
 export interface EdgeServer {
   readonly address: ListenAddress;
+  readonly server: Server;
   /** Takes no new connections. Open ones end with their next reply, when idle after `idleMs`, in any case after twice that. */
   stop(idleMs: number): Promise<void>;
 }
@@ -71,18 +83,15 @@ const CLIENT_ERROR_STATUS = {
 /** Resolves once it listens; rejects with the operating system's reason. Workers share the port (`SO_REUSEPORT`). */
 export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeServer> {
   const limits = { ...EDGE_LIMITS, ...options.limits };
-  const server = createServer(
-    {
-      maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
-      // Requests without a body, which is all that are answered, then need no stream that ends.
-      optimizeEmptyRequests: true,
-    },
-    options.handler,
-  );
+  const server = createServer(options, {
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+    // Requests without a body, which is all that are answered, then need no stream that ends.
+    optimizeEmptyRequests: true,
+  });
   server.maxHeadersCount = limits.maxHeaders;
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   server.maxConnections = limits.maxConnections;
@@ -97,7 +106,20 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   });
   await listen(server, options.listen);
   const { address, port } = server.address() as AddressInfo;
-  return { address: { host: address, port }, stop: (idleMs) => stop(server, idleMs) };
+  return { address: { host: address, port }, server, stop: (idleMs) => stop(server, idleMs) };
+}
+
+function createServer({ handler, counters, tls }: EdgeServerOptions, limits: ServerOptions): Server {
+  if (tls === undefined) return createHttpServer(limits, handler);
+  const server = createHttpsServer({ ...limits, ...tls }, handler);
+  server.on("secureConnection", (socket: TLSSocket) => {
+    counters.tls.handshakes += 1;
+    if (socket.isSessionReused()) counters.tls.resumed += 1;
+  });
+  server.on("tlsClientError", () => {
+    counters.tls.failedHandshakes += 1;
+  });
+  return server;
 }
 
 async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {

@@ -6,7 +6,7 @@
  *   {"version":42,"hosts":2,"keys":"<sealed key ring>"}
  *   click.acme.com⇥0,5⇥-
  *   track.example.org⇥7⇥blocked
- *   go.example.net⇥7⇥-⇥{"assetlinks.json":"[…]"}
+ *   go.example.net⇥7⇥-⇥cert=0123…⇥{"assetlinks.json":"[…]"}
  *   crc32 1a2b3c4d
  *
  * The checksum is against accidents (a torn copy, a bad disk). Who may write the file may also stop the
@@ -28,6 +28,7 @@ export interface PublishedSnapshot {
   readonly version: number;
   readonly hosts: ReadonlyMap<string, HostEntry>;
   readonly sealedKeys: string;
+  readonly acmeThumbprint?: string | undefined;
 }
 
 /** Why a file gives no snapshot. `wrong_secret`: whole, but sealed with another master secret. */
@@ -50,6 +51,7 @@ interface Header {
   readonly version: number;
   readonly hosts: number;
   readonly keys: string;
+  readonly acme?: string;
 }
 
 const FORMAT_LINE = "waypost-snapshot 1\n";
@@ -57,7 +59,8 @@ const TRAILER = /^crc32 ([0-9a-f]{8})\n$/;
 const TRAILER_LENGTH = "crc32 00000000\n".length;
 const LINE_FEED = 0x0a;
 const TAB = 0x09;
-const HOST_LINE = /^([!-~]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)(?:\t(\{[ -~]*\}))?$/;
+const HOST_LINE =
+  /^([!-~]{1,255})\t([0-9]+(?:,[0-9]+)*)\t(-|blocked)(?:\tcert=([0-9a-f]+))?(?:\t(\{[ -~]*\}))?$/;
 /** About 2 ms of work: what a reply may have to wait while a snapshot loads. */
 const LINES_PER_SLICE = 4000;
 
@@ -104,7 +107,8 @@ export async function readSnapshot(
   const table = atLeast(tableBytes(header.hosts), spare?.table);
   const hosts = new HostTable(body, header.hosts, table);
   if (!(await parseHosts(body, headerEnd + 1, header.hosts, hosts))) return failed("damaged");
-  const snapshot = { version: header.version, hosts, keys };
+  const { version, acme } = header;
+  const snapshot = { version, hosts, keys, ...(acme === undefined ? {} : { acmeThumbprint: acme }) };
   return { ok: true, snapshot, memory: { file: content.buffer, table } };
 }
 
@@ -131,11 +135,18 @@ function atLeast(bytes: number, spare: ArrayBuffer | undefined): ArrayBuffer {
   return spare !== undefined && spare.byteLength >= bytes ? spare : new ArrayBuffer(Math.ceil(bytes * 1.1));
 }
 
-async function render({ version, hosts, sealedKeys }: PublishedSnapshot): Promise<string> {
-  const header: Header = { version, hosts: hosts.size, keys: sealedKeys };
+async function render({ version, hosts, sealedKeys, acmeThumbprint }: PublishedSnapshot): Promise<string> {
+  const header: Header = {
+    version,
+    hosts: hosts.size,
+    keys: sealedKeys,
+    ...(acmeThumbprint === undefined ? {} : { acme: acmeThumbprint }),
+  };
   const lines = [FORMAT_LINE, JSON.stringify(header), "\n"];
   for (const [host, entry] of hosts) {
-    const line = `${host}\t${entry.owners.join(",")}\t${entry.blocked ? "blocked" : "-"}${renderFiles(entry)}`;
+    const certificate = entry.certificate === undefined ? "" : `\tcert=${entry.certificate}`;
+    const state = entry.blocked ? "blocked" : "-";
+    const line = `${host}\t${entry.owners.join(",")}\t${state}${certificate}${renderFiles(entry)}`;
     if (!HOST_LINE.test(line)) throw new Error(`not a snapshot entry: ${JSON.stringify(host)}`);
     lines.push(line, "\n");
     if (lines.length % (2 * LINES_PER_SLICE) === 1) await nextTurn();
@@ -189,11 +200,12 @@ async function parseHosts(body: Buffer, from: number, count: number, hosts: Host
 }
 
 function parseEntry(text: string): HostEntry | undefined {
-  const [, , owners, state, files] = HOST_LINE.exec(`host${text}`) ?? [];
+  const [, , owners, state, certificate, files] = HOST_LINE.exec(`host${text}`) ?? [];
   if (owners === undefined) return undefined;
   return {
     owners: owners.split(",").map((owner): SubaccountId => Number(owner)),
     blocked: state === "blocked",
+    ...(certificate === undefined ? {} : { certificate }),
     // Ours: the checksum has been right.
     ...(files === undefined ? {} : { files: JSON.parse(files) as WellKnownFiles }),
   };
@@ -218,7 +230,8 @@ function isHeader(value: unknown): value is Header {
     "hosts" in value &&
     typeof value.hosts === "number" &&
     "keys" in value &&
-    typeof value.keys === "string"
+    typeof value.keys === "string" &&
+    (!("acme" in value) || typeof value.acme === "string")
   );
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { WellKnownFiles } from "../domain/well-known.ts";
+import { type PublishedCertificate, publishedTag, writeCertificate } from "./certificate-file.ts";
 import type { HostEntry } from "./snapshot.ts";
 import { writeSnapshot } from "./snapshot-file.ts";
 
@@ -17,15 +18,20 @@ export interface SnapshotSource {
       readonly domain: string;
       readonly owners: readonly SubaccountId[];
       readonly blocked: boolean;
+      readonly certificate?: string;
       readonly files?: WellKnownFiles;
     }[];
   }>;
+  /** Of these domains, those that have one. */
+  certificates(domains: readonly string[]): Promise<readonly PublishedCertificate[]>;
   sealedKeyRing(): Promise<string>;
 }
 
 export interface SnapshotPublisherOptions {
   readonly source: SnapshotSource;
   readonly path: string;
+  /** Of the certificates' files. */
+  readonly certificateFolder: string;
   readonly log: { warn(fields: object, message: string): void };
   readonly intervalMs?: number;
 }
@@ -83,9 +89,12 @@ interface Published {
 }
 
 /** Takes up what has changed and writes the whole. Returns how long that took, in milliseconds. */
-async function publish(published: Published, { source, path }: SnapshotPublisherOptions): Promise<number> {
+async function publish(published: Published, options: SnapshotPublisherOptions): Promise<number> {
   const startedMs = performance.now();
+  const { source, path } = options;
   const { version, hosts } = await source.changedHosts(published.version);
+  // Before the snapshot that names them.
+  await publishCertificates(hosts, options);
   const sealedKeys = await source.sealedKeyRing();
   // A host never goes away: deleted domains stay, as what they were.
   for (const { domain, ...entry } of hosts) published.hosts.set(domain, entry);
@@ -94,6 +103,24 @@ async function publish(published: Published, { source, path }: SnapshotPublisher
   // Only now: what could not be written is read and written again.
   published.version = version;
   return performance.now() - startedMs;
+}
+
+const CERTIFICATES_AT_ONCE = 100;
+
+/** Those that are there already stay: after a start that is nearly all. */
+async function publishCertificates(
+  hosts: readonly { readonly domain: string; readonly certificate?: string }[],
+  { source, certificateFolder }: SnapshotPublisherOptions,
+): Promise<void> {
+  const missing: string[] = [];
+  for (const { domain, certificate } of hosts) {
+    if (certificate !== undefined && (await publishedTag(certificateFolder, domain)) !== certificate)
+      missing.push(domain);
+  }
+  for (let from = 0; from < missing.length; from += CERTIFICATES_AT_ONCE) {
+    const certificates = await source.certificates(missing.slice(from, from + CERTIFICATES_AT_ONCE));
+    for (const certificate of certificates) await writeCertificate(certificateFolder, certificate);
+  }
 }
 
 /** False once it is time to stop. */

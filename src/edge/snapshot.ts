@@ -7,11 +7,13 @@ import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import type { WellKnownFiles } from "../domain/well-known.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 
-/** What the edge knows of a tracking domain, deleted ones included. Certificates belong here too. */
+/** What the edge knows of a tracking domain, deleted ones included. */
 export interface HostEntry {
   /** Every (sub)account whose domain it is or was: their links work on it for ever. */
   readonly owners: readonly SubaccountId[];
   readonly blocked: boolean;
+  /** The tag of its certificate, whose file lies beside the snapshot (`certificate-file.ts`). */
+  readonly certificate?: string;
   /** Files for apps that open the domain's links. */
   readonly files?: WellKnownFiles;
 }
@@ -26,6 +28,8 @@ export interface EdgeSnapshot {
   readonly version: number;
   readonly hosts: HostLookup;
   readonly keys: KeyRing;
+  /** Of the ACME account's key: with it any edge answers any challenge (RFC 8555 section 8.1). */
+  readonly acmeThumbprint?: string;
 }
 
 /**

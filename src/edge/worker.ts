@@ -1,12 +1,16 @@
 /** One edge worker: snapshot, spool and server joined. `edge-process.ts` makes a process of it. */
+import type { RequestListener } from "node:http";
+import type { Server as HttpsServer } from "node:https";
+
 import { addressList } from "../domain/address-list.ts";
 import { createAddressLimit } from "./address-limit.ts";
-import { createCounters, type EdgeCounts } from "./counters.ts";
+import { createCounters, type EdgeCounters, type EdgeCounts } from "./counters.ts";
 import { createEdgeHandler } from "./handler.ts";
-import { type EdgeLimits, type ListenAddress, startEdgeServer } from "./server.ts";
+import { type EdgeLimits, type EdgeServer, type ListenAddress, startEdgeServer } from "./server.ts";
 import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
 import { type KeptSpoolStats, SpoolKeeper } from "./spool-keeper.ts";
 import type { SlotRange } from "./spool-slot.ts";
+import { rotateTicketKeys, tlsOptions } from "./tls.ts";
 
 /** Constant messages, variables as fields; nothing about a single click. */
 export interface EdgeLog {
@@ -17,6 +21,8 @@ export interface EdgeLog {
 
 export interface EdgeOptions {
   readonly listen: ListenAddress;
+  /** HTTPS, with the certificates in a folder. */
+  readonly tls?: { readonly listen: ListenAddress; readonly certificateFolder: string };
   readonly snapshotPath: string;
   readonly masterSecret: string;
   readonly spoolDirectory: string;
@@ -43,6 +49,7 @@ export interface EdgeStats {
 
 export interface EdgeWorker {
   readonly address: ListenAddress;
+  readonly tlsAddress: ListenAddress | undefined;
   stats(): EdgeStats;
   /** Takes no new connections, finishes what is under way and writes what is pending: 7 s at most. */
   stop(): Promise<void>;
@@ -97,8 +104,13 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     isStopping: () => state.isStopping,
   });
   try {
-    const server = await startEdgeServer({ ...options, handler, counters });
-    return workerOf({ server, follower, spool, lossReport, counters, state });
+    const { tls: _, ...plain } = options;
+    const server = await startEdgeServer({ ...plain, handler, counters });
+    const secure = await startTls({ options, handler, counters, follower }).catch(async (error: unknown) => {
+      await server.stop(0);
+      throw error;
+    });
+    return workerOf({ server, secure, follower, spool, lossReport, counters, state });
   } catch (error) {
     clearInterval(lossReport);
     follower.stop();
@@ -107,8 +119,42 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
   }
 }
 
+interface TlsParts {
+  readonly options: EdgeOptions;
+  readonly handler: RequestListener;
+  readonly counters: EdgeCounters;
+  readonly follower: SnapshotFollower;
+}
+
+async function startTls({ options, handler, counters, follower }: TlsParts): Promise<EdgeServer | undefined> {
+  const { tls, masterSecret, log, limits } = options;
+  if (tls === undefined) return undefined;
+  const started = await startEdgeServer({
+    listen: tls.listen,
+    handler,
+    counters,
+    ...(limits === undefined ? {} : { limits }),
+    tls: tlsOptions({
+      certificateFolder: tls.certificateFolder,
+      masterSecret,
+      snapshot: follower.current,
+      counters: counters.tls,
+      log,
+    }),
+  });
+  const stopRotation = rotateTicketKeys(started.server as HttpsServer, masterSecret, Date.now);
+  return {
+    ...started,
+    stop: async (idleMs) => {
+      stopRotation();
+      await started.stop(idleMs);
+    },
+  };
+}
+
 interface WorkerParts {
-  readonly server: Awaited<ReturnType<typeof startEdgeServer>>;
+  readonly server: EdgeServer;
+  readonly secure: EdgeServer | undefined;
   readonly follower: SnapshotFollower;
   readonly spool: SpoolKeeper;
   readonly lossReport: NodeJS.Timeout;
@@ -116,9 +162,10 @@ interface WorkerParts {
   readonly state: { isStopping: boolean };
 }
 
-function workerOf({ server, follower, spool, lossReport, counters, state }: WorkerParts): EdgeWorker {
+function workerOf({ server, secure, follower, spool, lossReport, counters, state }: WorkerParts): EdgeWorker {
   return {
     address: server.address,
+    tlsAddress: secure?.address,
     stats: () => ({
       snapshotVersion: follower.current()?.version,
       counts: counters,
@@ -126,7 +173,7 @@ function workerOf({ server, follower, spool, lossReport, counters, state }: Work
     }),
     stop: async () => {
       state.isStopping = true;
-      await server.stop(DRAIN_IDLE_MS);
+      await Promise.all([server.stop(DRAIN_IDLE_MS), secure?.stop(DRAIN_IDLE_MS)]);
       clearInterval(lossReport);
       follower.stop();
       await spool.close(FLUSH_MS);

@@ -70,40 +70,63 @@ function addReplyCounters(registry: Registry, { workers }: MetricSources): void 
 
 type WorkerValue = (message: EdgeStatsMessage) => number;
 
+/** Counters per worker. */
+const WORKER_COUNTERS: readonly (readonly [name: string, help: string, value: WorkerValue])[] = [
+  [
+    "waypost_edge_stored_events_total",
+    "Events durable in the spool",
+    ({ stats }) => stats.spool.storedEvents,
+  ],
+  [
+    "waypost_edge_lost_events_total",
+    "Events for which there was no room: alert on any",
+    ({ stats }) => stats.spool.lostEvents,
+  ],
+  [
+    "waypost_edge_failed_commits_total",
+    "Spool commits that failed",
+    ({ stats }) => stats.spool.failedCommits,
+  ],
+  [
+    "waypost_edge_damaged_spools_total",
+    "Spools that were found damaged and moved aside: alert on any",
+    ({ stats }) => stats.spool.damagedSlots,
+  ],
+  [
+    "waypost_edge_late_commits_total",
+    "Replies sent at the deadline, before the commit",
+    ({ stats }) => stats.counts.lateCommits,
+  ],
+  [
+    "waypost_edge_dropped_connections_total",
+    "Connections refused because there were too many",
+    ({ stats }) => stats.counts.droppedConnections,
+  ],
+  ["waypost_edge_tls_handshakes_total", "TLS handshakes", ({ stats }) => stats.counts.tls.handshakes],
+  [
+    "waypost_edge_tls_resumed_total",
+    "TLS handshakes that took up an earlier session",
+    ({ stats }) => stats.counts.tls.resumed,
+  ],
+  [
+    "waypost_edge_tls_failed_total",
+    "TLS handshakes that came to nothing",
+    ({ stats }) => stats.counts.tls.failedHandshakes,
+  ],
+  [
+    "waypost_edge_tls_unknown_names_total",
+    "TLS handshakes for names without a certificate",
+    ({ stats }) => stats.counts.tls.unknownNames,
+  ],
+  [
+    "waypost_edge_tls_broken_certificates_total",
+    "Certificates that could not be used: alert on any",
+    ({ stats }) => stats.counts.tls.brokenCertificates,
+  ],
+];
+
 function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void {
-  const counters: readonly (readonly [name: string, help: string, value: WorkerValue])[] = [
-    [
-      "waypost_edge_stored_events_total",
-      "Events durable in the spool",
-      ({ stats }) => stats.spool.storedEvents,
-    ],
-    [
-      "waypost_edge_lost_events_total",
-      "Events for which there was no room: alert on any",
-      ({ stats }) => stats.spool.lostEvents,
-    ],
-    [
-      "waypost_edge_failed_commits_total",
-      "Spool commits that failed",
-      ({ stats }) => stats.spool.failedCommits,
-    ],
-    [
-      "waypost_edge_damaged_spools_total",
-      "Spools that were found damaged and moved aside: alert on any",
-      ({ stats }) => stats.spool.damagedSlots,
-    ],
-    [
-      "waypost_edge_late_commits_total",
-      "Replies sent at the deadline, before the commit",
-      ({ stats }) => stats.counts.lateCommits,
-    ],
-    [
-      "waypost_edge_dropped_connections_total",
-      "Connections refused because there were too many",
-      ({ stats }) => stats.counts.droppedConnections,
-    ],
-  ];
-  for (const [name, help, value] of counters) {
+  for (const [name, help, value] of WORKER_COUNTERS) {
     new Counter({
       name,
       help,
@@ -115,6 +138,9 @@ function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void 
       },
     });
   }
+  gauge([registry], "waypost_edge_tls_contexts", "Certificates that workers keep in memory", () =>
+    workers().reduce((sum, { stats }) => sum + stats.counts.tls.contexts, 0),
+  );
   gauge(
     [registry],
     "waypost_edge_workers",

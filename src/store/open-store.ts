@@ -8,6 +8,7 @@ import { AppError } from "../domain/errors.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { type Certificates, createCertificates } from "./certificates.ts";
 import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
@@ -31,6 +32,7 @@ export interface Store {
   readonly trackingDomains: TrackingDomains;
   readonly sendingDomains: SendingDomains;
   readonly deepLinks: DeepLinks;
+  readonly certificates: Certificates;
   readonly machines: Machines;
   readonly subaccounts: Subaccounts;
   readonly apiKeys: ApiKeys;
@@ -159,6 +161,7 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "close"> {
     trackingDomains: createTrackingDomains(state),
     sendingDomains: createSendingDomains(state),
     deepLinks: createDeepLinks(state),
+    certificates: createCertificates(state),
     machines: createMachines(state),
     subaccounts: createSubaccounts(state),
     apiKeys: createApiKeys(state),

@@ -82,6 +82,17 @@ interface SendingDomainsTable {
   tracking_domain: Hostname | null;
 }
 
+interface CertificatesTable {
+  domain: Hostname;
+  source: "own" | "acme";
+  chain_pem: string;
+  sealed_key: string;
+  tag: string;
+  issuer: string;
+  issued_at_ms: number;
+  expires_at_ms: number;
+}
+
 interface MachinesTable {
   id: string;
   first_slot: number;
@@ -89,6 +100,7 @@ interface MachinesTable {
 }
 
 export interface StateTables {
+  certificates: CertificatesTable;
   machines: MachinesTable;
   installation: InstallationTable;
   state_version: StateVersionTable;

@@ -20,6 +20,8 @@ export interface EdgeHost {
   /** Whose domain it is or was, the present owner first. */
   readonly owners: readonly SubaccountId[];
   readonly blocked: boolean;
+  /** Of its certificate. */
+  readonly certificate?: string;
   readonly files?: WellKnownFiles;
 }
 
@@ -136,13 +138,15 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
       const rows = await db
         .selectFrom("state_version")
         .leftJoin("tracking_domains", (join) => join.on("changed_in_version", ">", since === 0 ? -1 : since))
+        .leftJoin("certificates", "certificates.domain", "tracking_domains.domain")
         .select([
           "version",
-          "domain",
+          "tracking_domains.domain",
           "subaccount_id",
           "former_owners",
           "compliance_status",
           "deep_link_files",
+          "tag",
         ])
         .execute();
       const hosts = rows.flatMap(({ domain, former_owners, ...row }) =>
@@ -190,6 +194,10 @@ async function create(
     if (!isFree(former, subaccountId)) return "taken";
     // The checks of its former life say nothing of this one, and may be another tenant's.
     await transaction.deleteFrom("domain_checks").where("domain", "=", domain).execute();
+    // Nor may a new owner go on with a key that another one knows.
+    if (former?.subaccount_id === null) {
+      await transaction.deleteFrom("certificates").where("domain", "=", domain).execute();
+    }
     await transaction
       .updateTable("tracking_domains")
       .set({ ...values, ...(former?.blocked_by_operator ? { compliance_status: "blocked" } : {}) })
@@ -325,6 +333,7 @@ function ownersOf(row: Pick<Row, "subaccount_id" | "former_owners">): readonly S
 function toEdgeHost(
   row: Pick<Row, "domain" | "subaccount_id" | "former_owners" | "deep_link_files"> & {
     compliance_status: unknown;
+    readonly tag: string | null;
   },
 ): EdgeHost {
   const files = parseFiles(row.deep_link_files);
@@ -332,6 +341,7 @@ function toEdgeHost(
     domain: row.domain,
     owners: ownersOf(row),
     blocked: row.compliance_status === "blocked",
+    ...(row.tag === null ? {} : { certificate: row.tag }),
     ...(files === undefined ? {} : { files }),
   };
 }

@@ -35,6 +35,10 @@ export function logChange(change: VerificationChange, log: VerificationLog): voi
   if (was && is && to.consecutiveFailures < from.consecutiveFailures)
     log.info({ domain }, "tracking domain recovered");
 
+  if (!from.httpsWorks && to.httpsWorks) log.info({ domain }, "new links of the tracking domain use https");
+  if (from.httpsWorks && !to.httpsWorks)
+    log.warn({ domain, failure }, "new links of the tracking domain go back to http");
+
   const wasBlocked = from.complianceStatus === "blocked";
   const isBlocked = to.complianceStatus === "blocked";
   if (!wasBlocked && isBlocked) log.warn({ domain, trigger }, "tracking domain blocked by policy");

@@ -43,6 +43,8 @@ export interface Evidence {
   /** `undefined` where DNS was not asked: names under localhost, blocked domains. */
   readonly dns: DnsEvidence | undefined;
   readonly probe: ProbeEvidence;
+  /** Of a secure domain whose probe failed: the same over http. */
+  readonly httpProbe?: ProbeEvidence;
   /** A proxy or CDN seems to stand between: the probe passed although DNS does not lead to the target, or Host was rewritten. */
   readonly looksProxied: boolean;
 }

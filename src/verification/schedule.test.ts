@@ -42,6 +42,7 @@ function after(current: VerificationState, step: Step): VerificationState {
   const { trigger = "background", cnameStatus, complianceStatus = "valid", nowMs, random = 0 } = step;
   return nextState(current, {
     check: { trigger, scheme: "http", result: { cnameStatus, complianceStatus } },
+    httpsWorks: false,
     nowMs,
     random,
   });
@@ -159,13 +160,34 @@ describe("a verified domain", () => {
 test("https works exactly when the last passing check was made by it", () => {
   const check = (scheme: Scheme, cnameStatus: CnameStatus, trigger: CheckTrigger = "asked") => {
     const result = { cnameStatus, complianceStatus: "valid" } as const;
-    return { check: { trigger, scheme, result }, nowMs: T0, random: 0 };
+    const httpsWorks = scheme === "https" && cnameStatus === "valid";
+    return { check: { trigger, scheme, result }, httpsWorks, nowMs: T0, random: 0 };
   };
   const secure = nextState(VERIFIED, check("https", "valid"));
   assert.equal(secure.httpsWorks, true);
   assert.equal(nextState(secure, check("http", "valid")).httpsWorks, false);
   assert.equal(nextState(secure, check("https", "invalid")).httpsWorks, false);
   assert.equal(nextState(secure, check("https", "invalid", "background")).httpsWorks, true);
+});
+
+test("a secure domain that is reached by http alone stays verified, and loses https at the third failure over an hour", () => {
+  const check = (nowMs: number, trigger: CheckTrigger = "background") => {
+    const result = { cnameStatus: "valid", complianceStatus: "valid" } as const;
+    return { check: { trigger, scheme: "https", result }, httpsWorks: false, nowMs, random: 0 } as const;
+  };
+  const working: VerificationState = { ...VERIFIED, httpsWorks: true };
+  let state = working;
+  for (const [minutes, httpsWorks] of [
+    [0, true],
+    [30, true],
+    [60, false],
+  ] as const) {
+    state = nextState(state, check(T0 + minutes * MINUTE));
+    assert.deepEqual([state.cnameStatus, state.httpsWorks], ["valid", httpsWorks]);
+  }
+  assert.equal(state.consecutiveFailures, 0);
+  assert.equal(state.nextCheckAtMs, T0 + 2 * HOUR);
+  assert.equal(nextState(working, check(T0, "asked")).httpsWorks, false);
 });
 
 test("checks that fell together spread out: a delay grows by up to a tenth", () => {

@@ -39,6 +39,8 @@ export const LONGEST_DELAY_MS = STEADY_DELAY_MS * (1 + JITTER);
 /** `random` is in [0, 1), as `Math.random` gives it. */
 export interface ScheduleInput {
   readonly check: Pick<DomainCheck, "trigger" | "scheme" | "result">;
+  /** The probe over TLS passed. A secure domain may be reached by http alone: it stays verified, and its links use http. */
+  readonly httpsWorks: boolean;
   readonly nowMs: number;
   readonly random: number;
 }
@@ -46,7 +48,7 @@ export interface ScheduleInput {
 /** The state after a check. An operator's block outlives every check. */
 export function nextState(
   current: VerificationState,
-  { check, nowMs, random }: ScheduleInput,
+  { check, httpsWorks, nowMs, random }: ScheduleInput,
 ): VerificationState {
   const { cnameStatus, complianceStatus } = check.result;
   const jittered = (delayMs: number) => nowMs + Math.round(delayMs * (1 + JITTER * random));
@@ -58,14 +60,15 @@ export function nextState(
 
   // Nothing was probed, so nothing was learned about DNS; the daily look is for the day the policy allows the name.
   if (complianceStatus === "blocked") return { ...checked, nextCheckAtMs: jittered(STEADY_DELAY_MS) };
+  if (cnameStatus === "valid" && (httpsWorks || check.scheme === "http")) {
+    const nextCheckAtMs = jittered(STEADY_DELAY_MS);
+    return { ...checked, ...NO_FAILURES, cnameStatus, httpsWorks, nextCheckAtMs };
+  }
   if (cnameStatus === "valid") {
-    return {
-      ...checked,
-      ...NO_FAILURES,
-      cnameStatus,
-      httpsWorks: check.scheme === "https",
-      nextCheckAtMs: jittered(STEADY_DELAY_MS),
-    };
+    const failures = countFailure(current, nowMs);
+    return current.httpsWorks && check.trigger === "background" && !isConclusive(failures, nowMs)
+      ? { ...checked, ...failures, cnameStatus, nextCheckAtMs: jittered(DOUBTFUL_DELAY_MS) }
+      : { ...checked, ...NO_FAILURES, cnameStatus, httpsWorks, nextCheckAtMs: jittered(HOUR) };
   }
   if (current.cnameStatus === "valid" && check.trigger === "background") {
     const failures = countFailure(current, nowMs);

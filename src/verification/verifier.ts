@@ -33,7 +33,7 @@ export interface VerifierDeps {
   readonly log: VerificationLog;
   readonly now: () => number;
   readonly random: () => number;
-  /** Called after a check of either kind changed `cnameStatus` or `complianceStatus`; must not throw. */
+  /** Called after a check of either kind changed `cnameStatus`, `complianceStatus` or `httpsWorks`; must not throw. */
   readonly onChange: (change: VerificationChange) => void;
   /** A certificate authority (PEM) to trust besides the usual ones. */
   readonly extraCa?: string | undefined;
@@ -59,6 +59,8 @@ export interface Verifier {
 const DEFAULT_TIMEOUT_MS = 5000;
 // DNS may have half of the time, so that a slow name server leaves some for the probe.
 const DNS_SHARE = 0.5;
+// Of what is left: http is tried when https fails.
+const HTTPS_SHARE = 0.6;
 
 // Most of a check is waiting. 64 of them at their slowest are 13 checks a second.
 const LIMITS = { maxRunning: 64, maxWaiting: 1000 } as const;
@@ -85,6 +87,8 @@ export function createVerifier(deps: VerifierDeps): Verifier {
 
 interface Found {
   readonly result: DomainCheck["result"];
+  /** The probe over TLS passed. */
+  readonly httpsWorks: boolean;
   readonly evidence: Evidence;
   readonly failureText: string | undefined;
 }
@@ -92,7 +96,9 @@ interface Found {
 async function check(found: DomainToCheck, trigger: CheckTrigger, deps: VerifierDeps): Promise<Verification> {
   const { domain } = found;
   const isBlocked = found.state.blockedByOperator || deps.isRestricted(domain);
-  const { result, evidence, failureText } = isBlocked ? lookAway(found, deps) : await look(found, deps);
+  const { result, httpsWorks, evidence, failureText } = isBlocked
+    ? lookAway(found, deps)
+    : await look(found, deps);
   const checkedAtMs = deps.now();
   const failure =
     failureText === undefined
@@ -110,12 +116,15 @@ async function check(found: DomainToCheck, trigger: CheckTrigger, deps: Verifier
   let from = found.state;
   const to = await deps.store.recordCheck(domain, domainCheck, (current) => {
     from = current;
-    return nextState(current, { check: domainCheck, nowMs: checkedAtMs, random: deps.random() });
+    return nextState(current, { check: domainCheck, httpsWorks, nowMs: checkedAtMs, random: deps.random() });
   });
   if (to === undefined) return { kind: "not_found" };
   const change = { domain, trigger, from, to, failure };
   logChange(change, deps.log);
-  const isChanged = from.cnameStatus !== to.cnameStatus || from.complianceStatus !== to.complianceStatus;
+  const isChanged =
+    from.cnameStatus !== to.cnameStatus ||
+    from.complianceStatus !== to.complianceStatus ||
+    from.httpsWorks !== to.httpsWorks;
   if (isChanged) deps.onChange(change);
   if (to.complianceStatus === "blocked") return { kind: "blocked", state: to };
   return failureText === undefined
@@ -134,6 +143,7 @@ function lookAway(found: DomainToCheck, deps: VerifierDeps): Found {
   };
   return {
     result: { cnameStatus: found.state.cnameStatus, complianceStatus: "blocked" },
+    httpsWorks: found.state.httpsWorks,
     evidence: { dns: undefined, probe: notProbed, looksProxied: false },
     failureText: "The domain is blocked.",
   };
@@ -150,24 +160,38 @@ async function look(found: DomainToCheck, deps: VerifierDeps): Promise<Found> {
         servers: deps.dnsServers,
         budgetMs: timeoutMs * DNS_SHARE,
       });
-  const probed = await probeThrough(found, dns, {
-    deps,
-    timeoutMs: timeoutMs - (performance.now() - startedAt),
-  });
-  const { cnameStatus, failureText } = judge(domain, dns, probed);
+  const leftMs = () => timeoutMs - (performance.now() - startedAt);
+  const scheme = schemeOf(found);
+  const through = (over: Scheme, within: number) =>
+    probeThrough(found, dns, { deps, scheme: over, timeoutMs: within });
+  if (scheme === "http") return assess(domain, dns, { probe: await through("http", leftMs()) });
+  const secure = await through("https", leftMs() * HTTPS_SHARE);
+  if (secure.outcome.kind === "answered") return assess(domain, dns, { probe: secure });
+  // Its links work all the same when it is reached by http: what is broken is its certificate, not its record.
+  return assess(domain, dns, { probe: secure, httpProbe: await through("http", leftMs()) });
+}
+
+function assess(
+  domain: Hostname,
+  dns: DnsEvidence | undefined,
+  probes: Pick<Evidence, "probe" | "httpProbe">,
+): Found {
+  const { probe: asked, httpProbe } = probes;
+  const reached = httpProbe?.outcome.kind === "answered" ? httpProbe : asked;
   return {
-    result: { cnameStatus, complianceStatus: "valid" },
-    evidence: { dns, probe: probed, looksProxied: looksProxied(domain, dns, probed) },
-    failureText,
+    result: { cnameStatus: judge(domain, dns, reached).cnameStatus, complianceStatus: "valid" },
+    httpsWorks: asked.endpoint.startsWith("https:") && asked.outcome.kind === "answered",
+    evidence: { dns, ...probes, looksProxied: looksProxied(domain, dns, reached) },
+    failureText: judge(domain, dns, asked).failureText,
   };
 }
 
 async function probeThrough(
   found: DomainToCheck,
   dns: DnsEvidence | undefined,
-  { deps, timeoutMs }: { deps: VerifierDeps; timeoutMs: number },
+  { deps, scheme, timeoutMs }: { deps: VerifierDeps; scheme: Scheme; timeoutMs: number },
 ): Promise<ProbeEvidence> {
-  const target = { ...addressee(found, deps), addresses: dns?.addresses ?? LOOPBACK_ADDRESSES };
+  const target = { ...addressee(found, deps, scheme), addresses: dns?.addresses ?? LOOPBACK_ADDRESSES };
   const probed = await probe(target, {
     probeKey: deps.probeKey,
     extraCa: deps.extraCa,
@@ -183,7 +207,7 @@ async function probeThrough(
 function addressee(
   found: DomainToCheck,
   deps: VerifierDeps,
+  scheme = schemeOf(found),
 ): { domain: Hostname; scheme: Scheme; port: number } {
-  const scheme = schemeOf(found);
   return { domain: found.domain, scheme, port: edgePort(found.domain, scheme, deps.ports) };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { startEdgeWorker } from "../../src/edge/worker.ts";
-import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
+import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
 import { readMasterSecret } from "../../src/master-secret.ts";
 import { type DnsServer, startDnsServer } from "../dns-server.ts";
 import { type Answer, type Database, send, startTestApi, type TestApi } from "./harness.ts";
@@ -15,6 +15,7 @@ export const CNAME_TARGET = "edge.waypost.example";
 export interface TestInstallation extends TestApi {
   readonly dns: DnsServer;
   readonly edgePort: number;
+  readonly tlsPort: number;
   /** Resolves once the edge has taken up a snapshot later than the one it has now. */
   nextSnapshot(change: () => Promise<unknown>): Promise<void>;
   /** A request to the edge as a recipient sends it. */
@@ -26,14 +27,21 @@ export interface TestInstallation extends TestApi {
   addVerifiedDomain(domain: string, headers?: Record<string, string>): Promise<void>;
 }
 
-export async function startTestInstallation(database: Database): Promise<TestInstallation> {
+/** With an HTTPS listener, whose probes trust this authority. */
+export interface TestTls {
+  readonly caFile: string;
+}
+
+export async function startTestInstallation(database: Database, tls?: TestTls): Promise<TestInstallation> {
   const edgePort = await freePort();
+  const tlsPort = await freePort();
   const dns = await startDnsServer({ [CNAME_TARGET]: { a: ["127.0.0.1"] } });
   const api = await startTestApi(database, {
     cnameTarget: CNAME_TARGET,
     dnsServers: dns.address,
     probePrivate: "allow",
     publicHttpPort: String(edgePort),
+    ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile }),
   });
   const edge = await startEdgeWorker({
     listen: { host: "127.0.0.1", port: edgePort },
@@ -43,12 +51,21 @@ export async function startTestInstallation(database: Database): Promise<TestIns
     maxSpoolBytes: 64 * 1024 * 1024,
     commitDeadlineMs: 1000,
     trustedProxies: [],
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            listen: { host: "127.0.0.1", port: tlsPort },
+            certificateFolder: join(api.dataDir, CERTIFICATE_FOLDER),
+          },
+        }),
     log: SILENT,
   });
   return {
     ...api,
     dns,
     edgePort,
+    tlsPort,
     visit: (url, { method = "GET", headers = {} } = {}) => {
       const { host, pathname, search } = new URL(url);
       return send(edgePort, method, `${pathname}${search}`, { key: null, headers: { host, ...headers } });

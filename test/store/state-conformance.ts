@@ -1,11 +1,12 @@
 /** The state's contract, the same on every database. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 
 import { sql } from "kysely";
 
-import { parseHostname } from "../../src/domain/hostname.ts";
+import { type Hostname, parseHostname } from "../../src/domain/hostname.ts";
 import type { NewApiKey } from "../../src/store/api-keys.ts";
+import type { StoredCertificate } from "../../src/store/certificates.ts";
 import { isUniqueViolation } from "../../src/store/constraint-errors.ts";
 import {
   createDomain,
@@ -503,6 +504,66 @@ export function stateConformance(name: string, ground: Ground): void {
       const changed = await trackingDomains.changedHosts(all.version);
       assert.ok(changed.version > all.version);
       assert.deepEqual(changed.hosts, [{ domain: "b.example.com", owners: [0], blocked: true }]);
+    });
+  });
+
+  describe(`certificates in ${name}`, () => {
+    const certificate = (domain: Hostname, tag: string): StoredCertificate => ({
+      domain,
+      source: "own",
+      chainPem: `chain ${tag}`,
+      sealedKey: `key ${tag}`,
+      tag,
+      issuer: "Test CA",
+      issuedAtMs: NOW_MS,
+      expiresAtMs: NOW_MS + 1,
+    });
+    const setUp = async (t: TestContext) => {
+      const store = await createStore(t, ground);
+      const domain = parseHostname("click.example.com");
+      const created = { domain, subaccountId: 5, secure: true, complianceStatus: "valid" } as const;
+      await store.trackingDomains.create(created, NOW_MS);
+      return { ...store, domain, created };
+    };
+
+    test("belong to a live domain, are replaced whole, and the edge follows", async (t) => {
+      const { certificates, trackingDomains, verification, domain } = await setUp(t);
+      assert.equal(await certificates.put(certificate(domain, "aa"), 6, NOW_MS), false);
+      assert.equal(
+        await certificates.put(certificate(parseHostname("no.example.com"), "aa"), 5, NOW_MS),
+        false,
+      );
+      assert.equal(await certificates.find(domain), undefined);
+      const before = await trackingDomains.stateVersion();
+      assert.equal(await certificates.put(certificate(domain, "aa"), 5, NOW_MS), true);
+      assert.equal(await certificates.put(certificate(domain, "bb"), 5, NOW_MS + 7), true);
+      const { hosts } = await trackingDomains.changedHosts(before);
+      assert.deepEqual(hosts, [{ domain, owners: [5], blocked: false, certificate: "bb" }]);
+      const { source, issuer, issuedAtMs, expiresAtMs } = certificate(domain, "bb");
+      assert.deepEqual(await certificates.find(domain), { domain, source, issuer, issuedAtMs, expiresAtMs });
+      assert.deepEqual(await certificates.material([domain, "no.example.com"]), [
+        { domain, chainPem: "chain bb", sealedKey: "key bb", tag: "bb" },
+      ]);
+      assert.equal((await verification.findForCheck(domain))?.state.nextCheckAtMs, NOW_MS + 7);
+    });
+
+    test("stay when their domain is deleted, and go when it is removed or another owner comes", async (t) => {
+      const { certificates, trackingDomains, domain, created } = await setUp(t);
+      await certificates.put(certificate(domain, "aa"), 5, NOW_MS);
+      assert.equal(await certificates.remove(domain, 6), false);
+      await trackingDomains.remove(domain, 5, NOW_MS);
+      assert.equal(await certificates.remove(domain, 5), false);
+      assert.equal((await certificates.material([domain])).length, 1);
+      await trackingDomains.create(created, NOW_MS);
+      assert.equal((await certificates.material([domain])).length, 1);
+      await trackingDomains.remove(domain, 5, NOW_MS);
+      await trackingDomains.release(domain);
+      await trackingDomains.create({ ...created, subaccountId: 6 }, NOW_MS);
+      assert.equal((await certificates.material([domain])).length, 0);
+      await certificates.put(certificate(domain, "cc"), 6, NOW_MS);
+      assert.equal(await certificates.remove(domain, 6), true);
+      assert.equal(await certificates.remove(domain, 6), false);
+      assert.equal(await certificates.find(domain), undefined);
     });
   });
 

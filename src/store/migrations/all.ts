@@ -2,9 +2,13 @@
 import { type ColumnTypes, type Migrations, POSTGRES_TYPES, SQLITE_TYPES } from "../migrate.ts";
 import { createEventDays, createPartitionedEvents } from "./events-001-initial.ts";
 import { createStateTables } from "./state-001-initial.ts";
+import { createCertificateTable } from "./state-002-certificates.ts";
 
 export function stateMigrations(types: ColumnTypes): Migrations {
-  return { "001-initial": createStateTables(types) };
+  return {
+    "001-initial": createStateTables(types),
+    "002-certificates": createCertificateTable(types),
+  };
 }
 
 /** Of the file that lists the days. The days' own: `sqlite/event-day-schema.ts`. */
