@@ -106,6 +106,7 @@ function observed(n: number, timestampMs: number): ObservedEvent {
     userAgent:
       "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
     acceptLanguage: "en-GB,en;q=0.9",
+    purpose: undefined,
   };
 }
 

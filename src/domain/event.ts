@@ -14,6 +14,10 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** What a request says it is for when nobody asked for the page: fetched ahead, built ahead, or shown as a thumbnail. */
+export const REQUEST_PURPOSES = ["prefetch", "prerender", "preview"] as const;
+export type RequestPurpose = (typeof REQUEST_PURPOSES)[number];
+
 export interface EngagementEvent {
   /** Unique over all edges and for ever; grows with time. Ingest is idempotent by it. */
   readonly eventId: bigint;
@@ -32,4 +36,5 @@ export interface EngagementEvent {
   readonly ipAddress?: string;
   readonly userAgent?: string;
   readonly acceptLanguage?: string;
+  readonly purpose?: RequestPurpose;
 }

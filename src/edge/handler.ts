@@ -8,6 +8,7 @@ import { createDeadlines, type Waiting } from "./deadlines.ts";
 import { type Decision, decide } from "./decide.ts";
 import { type ClientFacts, clientFacts } from "./forwarded.ts";
 import { LIMITED_REPLY, NOT_READY_REPLY, type Reply, type ReplyKind, replyTo } from "./replies.ts";
+import { requestPurpose } from "./request-purpose.ts";
 import type { EdgeSnapshot } from "./snapshot.ts";
 import type { RecordOutcome } from "./spool.ts";
 import type { ObservedEvent } from "./spool-record.ts";
@@ -121,6 +122,7 @@ function observedEvent(
     ipAddress: client.ipAddress,
     userAgent: headers["user-agent"]?.slice(0, MAX_USER_AGENT_CHARS),
     acceptLanguage: headers["accept-language"]?.slice(0, MAX_ACCEPT_LANGUAGE_CHARS),
+    purpose: requestPurpose(headers),
   };
 }
 

@@ -3,7 +3,13 @@
  * rest a JSON row. Rows outlive the version that wrote them, so a row starts with its format's number, and a
  * reader leaves what it doesn't know for the version that does.
  */
-import { type EngagementEvent, EVENT_TYPES, type EventType } from "../domain/event.ts";
+import {
+  type EngagementEvent,
+  EVENT_TYPES,
+  type EventType,
+  REQUEST_PURPOSES,
+  type RequestPurpose,
+} from "../domain/event.ts";
 import { isMessageId, type MessageId } from "../domain/message-id.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 
@@ -21,6 +27,7 @@ export interface ObservedEvent {
   readonly ipAddress: string | undefined;
   readonly userAgent: string | undefined;
   readonly acceptLanguage: string | undefined;
+  readonly purpose: RequestPurpose | undefined;
 }
 
 const ROW_FORMAT = 1;
@@ -54,6 +61,8 @@ export function encodeEvent(event: ObservedEvent): Buffer {
       event.ipAddress,
       event.userAgent,
       event.acceptLanguage,
+      // Rows of older versions end before this one.
+      event.purpose,
     ]),
   );
 }
@@ -81,6 +90,7 @@ export function decodeEvent(key: Buffer, row: Buffer): EngagementEvent | undefin
     ...optionalText("ipAddress", cells[10]),
     ...optionalText("userAgent", cells[11]),
     ...optionalText("acceptLanguage", cells[12]),
+    ...optionalPurpose(cells[13]),
   };
 }
 
@@ -96,6 +106,12 @@ function parseRow(row: Buffer): readonly unknown[] | undefined {
 
 function isEventType(value: unknown): value is EventType {
   return EVENT_TYPES.some((type) => type === value);
+}
+
+/** One that a later version adds is none to this version. */
+function optionalPurpose(value: unknown): { purpose?: RequestPurpose } {
+  const purpose = REQUEST_PURPOSES.find((known) => known === value);
+  return purpose === undefined ? {} : { purpose };
 }
 
 function optionalText<Name extends string>(name: Name, value: unknown): { [key in Name]?: string } {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
-import { EVENT_TYPES } from "../domain/event.ts";
+import { EVENT_TYPES, REQUEST_PURPOSES } from "../domain/event.ts";
 import type { MessageId } from "../domain/message-id.ts";
 import { createEventIds } from "./event-id.ts";
 import { openSpool, type Spool } from "./spool.ts";
@@ -30,6 +30,7 @@ const EVENT: ObservedEvent = {
   ipAddress: undefined,
   userAgent: undefined,
   acceptLanguage: undefined,
+  purpose: undefined,
 };
 const ROOM = 64 * 1024 * 1024;
 
@@ -83,6 +84,7 @@ const observed: fc.Arbitrary<ObservedEvent> = fc.record({
   ipAddress: maybe(fc.ipV6()),
   userAgent: maybe(fc.string()),
   acceptLanguage: maybe(fc.string()),
+  purpose: fc.constantFrom(undefined, ...REQUEST_PURPOSES),
 });
 
 /** As it comes out: what there isn't has no key. */
@@ -99,6 +101,22 @@ test("an event comes out of the spool as it went in", () => {
       });
     }),
   );
+});
+
+test("a row of before purposes were recorded is an event without one", () => {
+  const cells: unknown[] = JSON.parse(encodeEvent({ ...EVENT, acceptLanguage: "en" }).toString());
+  const row = Buffer.from(JSON.stringify(cells.slice(0, 13)));
+  assert.deepEqual(decodeEvent(encodeId(1n), row), {
+    eventId: 1n,
+    ...withoutGaps({ ...EVENT, acceptLanguage: "en" }),
+  });
+});
+
+test("a purpose that only a later version knows is none", () => {
+  const cells: unknown[] = JSON.parse(encodeEvent({ ...EVENT, purpose: "prefetch" }).toString());
+  const row = Buffer.from(JSON.stringify([...cells.slice(0, 13), "teleport"]));
+  assert.equal(decodeEvent(encodeId(1n), row)?.purpose, undefined);
+  assert.equal(decodeEvent(encodeId(1n), row)?.messageId, EVENT.messageId);
 });
 
 test("a row of another version, or of none, is no event and no error", () => {

@@ -48,6 +48,14 @@ test("an open over HTTP is the 44-byte GIF that caches leave alone", async () =>
   assert.deepEqual([event?.type, event?.userAgent, event?.acceptLanguage], ["open", "Mail/1.0", "de"]);
 });
 
+test("what was fetched ahead of anybody's click is recorded as such", async () => {
+  await using installation = await createInstallation();
+  const { port } = (await installation.startWorker()).address;
+  const headers = { "sec-purpose": "prefetch;prerender" };
+  assert.equal((await ask({ port, path: installation.clickPath(), headers })).status, 302);
+  assert.equal((await installation.recorded())[0]?.purpose, "prerender");
+});
+
 test("HEAD has the same header fields, no body and no event", async () => {
   await using installation = await createInstallation();
   const { port } = (await installation.startWorker()).address;

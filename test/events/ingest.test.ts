@@ -54,6 +54,7 @@ function observed(n: number) {
     ipAddress: undefined,
     userAgent: undefined,
     acceptLanguage: undefined,
+    purpose: undefined,
   } as const;
 }
 
