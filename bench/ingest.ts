@@ -118,8 +118,6 @@ async function drain(store: Store, spool: SpoolReader): Promise<Round> {
   const ingest = startIngest({
     spool,
     events: store.events,
-    // The slot of classification and message facts: what having one costs.
-    enrich: async (events) => events,
     log: { warn: (fields, message) => console.error(message, fields) },
   });
   const drained = untilEmpty(spool);

@@ -1,6 +1,7 @@
-/** What ingest and the events API need of a store. */
-import type { EngagementEvent, EventType } from "../domain/event.ts";
+/** What ingest, the events API and those who follow the events need of a store. */
+import type { EventType } from "../domain/event.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
+import type { Classification, RecordedEvent } from "./recorded-event.ts";
 
 export interface EventPosition {
   readonly timestampMs: number;
@@ -27,7 +28,26 @@ export interface EventQuery {
 /** An event with its place in the order of storing. */
 export interface StoredEvent {
   readonly position: number;
-  readonly event: EngagementEvent;
+  readonly event: RecordedEvent;
+}
+
+/** What was found out about an event after it was stored. */
+export interface Reclassification {
+  readonly eventId: bigint;
+  readonly timestampMs: number;
+  readonly type: EventType;
+  readonly classification: Classification;
+}
+
+/** An event that is not any more what it was when it was stored. */
+export interface EventChange {
+  /** Its place in the order of changes, which shares its numbers with the positions of events. */
+  readonly change: number;
+  readonly position: number;
+  readonly eventId: bigint;
+  readonly timestampMs: number;
+  /** As it is now; `undefined`: erased. */
+  readonly event: RecordedEvent | undefined;
 }
 
 export interface EventStore {
@@ -35,9 +55,9 @@ export interface EventStore {
    * Stores a batch; events whose id is stored already are skipped. Returns how many were new. A batch over several
    * days may be stored in part when it rejects: appending it again stores the rest.
    */
-  append(events: readonly EngagementEvent[]): Promise<number>;
+  append(events: readonly RecordedEvent[]): Promise<number>;
   /** The newest first: by time, then by id. */
-  search(query: EventQuery): Promise<readonly EngagementEvent[]>;
+  search(query: EventQuery): Promise<readonly RecordedEvent[]>;
   /** Counts what `search` would find without `after` and `limit`, at most up to `atMost`. */
   count(query: Omit<EventQuery, "after" | "limit">, atMost: number): Promise<number>;
   /**
@@ -45,6 +65,12 @@ export interface EventStore {
    * position of each page meets every event once, however late or early the event's own time is.
    */
   readAfter(position: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** Changes events where they are, and notes each as a change; unknown ones are passed over. Returns how many were known. */
+  reclassify(changes: readonly Reclassification[]): Promise<number>;
+  /** Deletes all events of a lower-case address for good, and notes each as a change. Returns how many there were. */
+  erase(recipient: string): Promise<number>;
+  /** The changes after one (0: from the first), in their order. Of an event that changed twice both show its present state. */
+  changesAfter(change: number, limit: number): Promise<readonly EventChange[]>;
   /** Drops the UTC days before the one this time is in, for good. Returns how many days that were. */
   dropBefore(timestampMs: number): Promise<number>;
 }

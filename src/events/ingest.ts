@@ -5,7 +5,8 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
 import type { EngagementEvent } from "../domain/event.ts";
-import type { EventStore } from "./event-store.ts";
+import type { EventStore, Reclassification } from "./event-store.ts";
+import { bareRecord, type RecordedEvent } from "./recorded-event.ts";
 
 /** The reading side of a spool. */
 export interface SpoolReader {
@@ -22,14 +23,21 @@ export interface IngestLog {
   warn(fields: object, message: string): void;
 }
 
+/** Events on their way into the store. */
+export interface EnrichedBatch {
+  readonly events: readonly RecordedEvent[];
+  /** What the batch shows about events that are stored already, or that are in it: applied once it is stored. */
+  readonly corrections: readonly Reclassification[];
+}
+
+/** Adds what is known beyond what the edge saw. Keeps ids and times as they are: by them the store knows an event that comes again. */
+export type EnrichmentStep = (batch: EnrichedBatch) => Promise<EnrichedBatch> | EnrichedBatch;
+
 export interface IngestOptions {
   readonly spool: SpoolReader;
-  readonly events: EventStore;
-  /**
-   * Adds what is known beyond what the edge saw, to a batch before it is stored. Keeps ids and times as they are: by
-   * them the store knows an event that comes again. Rejecting holds up the batch, as a failing store does.
-   */
-  readonly enrich?: (events: readonly EngagementEvent[]) => Promise<readonly EngagementEvent[]>;
+  readonly events: Pick<EventStore, "append" | "reclassify">;
+  /** What is done to a batch before it is stored, in this order. Rejecting holds up the batch, as a failing store does. */
+  readonly steps?: readonly EnrichmentStep[];
   readonly log: IngestLog;
   readonly batchSize?: number;
   /** How long an empty spool is left alone. */
@@ -86,7 +94,7 @@ async function run(options: IngestOptions, stopping: AbortSignal): Promise<void>
 
 /** Until the spool is empty. While one batch is being stored, the one before it is removed and the one behind it is read. */
 async function moveAll(
-  { spool, events, enrich, batchSize = BATCH_SIZE }: IngestOptions,
+  { spool, events, steps = [], batchSize = BATCH_SIZE }: IngestOptions,
   stopping: AbortSignal,
 ): Promise<void> {
   const reads = spool.batches(READ_SIZE)[Symbol.iterator]();
@@ -95,18 +103,33 @@ async function moveAll(
   try {
     do {
       const batch = stopping.aborted ? [] : await collect(reads, batchSize);
-      const enriched = enrich === undefined ? batch : await enrich(batch);
+      const enriched = await enrich(batch, steps);
       await storing.done;
       await removing;
       removing = handled(spool.remove(storing.batch));
       await nextTurn();
-      storing = { batch, done: handled(events.append(enriched)) };
+      storing = { batch, done: handled(store(enriched, events)) };
     } while (storing.batch.length > 0);
   } finally {
     // After a failure the other half may still be under way; the next try must not meet it.
     await Promise.allSettled([storing.done, removing]);
   }
   await removing;
+}
+
+async function enrich(
+  batch: readonly EngagementEvent[],
+  steps: readonly EnrichmentStep[],
+): Promise<EnrichedBatch> {
+  let enriched: EnrichedBatch = { events: batch.map(bareRecord), corrections: [] };
+  for (const step of steps) enriched = await step(enriched);
+  return enriched;
+}
+
+/** Both, or the batch stays in the spool and is stored and corrected again. */
+async function store(batch: EnrichedBatch, events: IngestOptions["events"]): Promise<void> {
+  await events.append(batch.events);
+  await events.reclassify(batch.corrections);
 }
 
 /** Some reads, with a turn of the event loop for everybody else after each. */

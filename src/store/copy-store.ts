@@ -3,9 +3,9 @@ import { mkdirSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { EVENTS_FOLDER, STATE_FILE, type StoreLocation } from "./open-store.ts";
+import { EVENTS_FOLDER, MESSAGES_FOLDER, STATE_FILE, type StoreLocation } from "./open-store.ts";
 import { dumpPostgres, restorePostgres } from "./postgres/dump.ts";
-import { copySqliteFile, eventFileNames } from "./sqlite/copy.ts";
+import { copySqliteFile, dayFileNames } from "./sqlite/copy.ts";
 
 export interface CopyOptions {
   /** For PostgreSQL's programs. */
@@ -15,6 +15,7 @@ export interface CopyOptions {
 }
 
 const DUMP_FILE = "postgres.dump";
+const DAY_FOLDERS = [EVENTS_FOLDER, MESSAGES_FOLDER];
 
 /** While it is in use. Returns the files it wrote, as paths below `folder`. */
 export async function copyStore(
@@ -27,9 +28,11 @@ export async function copyStore(
     await dumpPostgres(location.url, join(folder, DUMP_FILE), environment);
     return [DUMP_FILE];
   }
-  mkdirSync(join(folder, EVENTS_FOLDER), { mode: 0o700 });
-  const events = eventFileNames(join(location.dir, EVENTS_FOLDER)).map((name) => join(EVENTS_FOLDER, name));
-  const paths = [STATE_FILE, ...events];
+  const byDay = DAY_FOLDERS.flatMap((days) => {
+    mkdirSync(join(folder, days), { mode: 0o700 });
+    return dayFileNames(join(location.dir, days)).map((name) => join(days, name));
+  });
+  const paths = [STATE_FILE, ...byDay];
   for (const path of paths) {
     onFile(path);
     await copySqliteFile(join(location.dir, path), join(folder, path));
@@ -55,5 +58,5 @@ export async function restoreStore(
 }
 
 function isStoreFile(path: string): boolean {
-  return path === STATE_FILE || dirname(path) === EVENTS_FOLDER;
+  return path === STATE_FILE || DAY_FOLDERS.includes(dirname(path));
 }

@@ -1,28 +1,39 @@
 /** What the event store needs of a database: the rest is the same SQL on both. */
 import type { RawBuilder } from "kysely";
 
+import type { Reclassification } from "../events/event-store.ts";
 import type { EventRow } from "./event-columns.ts";
 import type { EventDay } from "./event-day.ts";
+import type { DayDatabase, RunSql } from "./read-after.ts";
 
 export interface DayBatch {
   readonly day: EventDay;
   readonly rows: readonly EventRow[];
 }
 
-/** Runs statements on tables that it knows. */
-export type RunSql = <Row>(statement: RawBuilder<Row>) => Promise<readonly Row[]>;
+/** An event's new type and the columns from `is_prefetched` on. */
+export interface ReclassifiedRow extends Pick<Reclassification, "eventId" | "timestampMs" | "type"> {
+  readonly flags: EventRow;
+}
 
-export interface EventDatabase {
+export interface DayChanges {
+  readonly day: EventDay;
+  readonly rows: readonly ReclassifiedRow[];
+}
+
+export const EVENT_TABLES = { days: "event_days", positions: "event_positions" } as const;
+
+export interface EventDatabase extends DayDatabase {
   /**
    * Inserts the rows, but those whose id is there already, and gives each new one the next position. Positions appear
    * in their order: once one can be read, no lower one appears any more. Resolves to how many were new.
    * Days come in order; when it rejects, some of the first may be stored.
    */
   append(batches: readonly DayBatch[]): Promise<number>;
-  /** Runs on the table `event_days`. */
-  readonly onDays: RunSql;
-  /** Runs on a table `events` that has the events of this day, and perhaps those of others. No rows when it is gone. */
-  onDay(day: EventDay): RunSql;
+  /** Changes rows, and notes in `event_changes`, under the next positions, which. Resolves to how many there were. */
+  reclassify(batches: readonly DayChanges[]): Promise<number>;
+  /** Deletes the rows of a recipient, and notes it as `reclassify` does. Resolves to how many there were. */
+  erase(recipient: string): Promise<number>;
   /** For tables `events` that together have the events of these days, both included: the newer days first, none in two. */
   onDaysBetween(first: EventDay, last: EventDay): Promise<readonly RunSql[]>;
   /** Drops the days before this one, and returns how many there were. */

@@ -8,7 +8,7 @@ export type EventDay = number;
 const DAY_MS = 86_400_000;
 /** A clock can be wrong by any amount: what it puts before 1970 or after 9999 lies in the first or the last day. */
 const FIRST_DAY: EventDay = 0;
-const LAST_DAY: EventDay = Date.UTC(9999, 11, 31) / DAY_MS;
+export const LAST_DAY: EventDay = Date.UTC(9999, 11, 31) / DAY_MS;
 
 export interface TimeRange {
   /** Inclusive. */

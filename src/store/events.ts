@@ -1,44 +1,60 @@
 /** Engagement events, in SQL written by hand: on this path the databases' own ways are worth their difference. */
 import { type RawBuilder, sql } from "kysely";
 
-import type { EngagementEvent } from "../domain/event.ts";
-import type { EventQuery, EventStore, StoredEvent } from "../events/event-store.ts";
-import type { DayBatch, EventDatabase } from "./event-database.ts";
-import { boundsOf, dayOf, type EventDay, type TimeRange } from "./event-day.ts";
-import { type SelectedEvent, toEvent, toRow } from "./event-row.ts";
+import type { EventChange, EventQuery, EventStore, Reclassification } from "../events/event-store.ts";
+import type { RecordedEvent } from "../events/recorded-event.ts";
+import { EVENT_COLUMNS } from "./event-columns.ts";
+import { type DayBatch, type DayChanges, EVENT_TABLES, type EventDatabase } from "./event-database.ts";
+import { dayOf, type TimeRange } from "./event-day.ts";
+import { classificationToRow, type SelectedEvent, toEvent, toRow } from "./event-row.ts";
+import { type OrderedSelect, readAfter } from "./read-after.ts";
 
-const SELECTED = sql`cast(event_id as text) as event_id, timestamp_ms, type, subaccount_id, message_id, rcpt_to, raw_rcpt_to,
-  sent_at_seconds, tracking_domain, target_link_url, target_link_name, ip_address, user_agent, accept_language`;
+/** All but what follows from another column. */
+const SELECTED = sql.join(
+  EVENT_COLUMNS.filter(({ name }) => name !== "recipient_domain").map(({ name }) =>
+    name === "event_id" ? sql`cast(event_id as text) as event_id` : sql.ref(name),
+  ),
+);
 
-interface AppendedDay {
-  readonly day: EventDay;
-  readonly first_position: number;
-  readonly last_position: number;
-}
+/** With its place among the changes, and what it is of; the event's own columns are null when it is erased. */
+type SelectedChange = {
+  readonly change: number;
+  readonly changed_position: number;
+  readonly changed_event_id: string;
+  readonly changed_timestamp_ms: number;
+} & (SelectedEvent | { readonly event_id: null });
 
 export function createEventStore(database: EventDatabase): EventStore {
   return {
     append: async (events) => (events.length === 0 ? 0 : database.append(byDay(events))),
     search: (query) => search(database, query),
     count: (query, atMost) => count(database, query, atMost),
-    readAfter: (position, limit) => readAfter(database, position, limit),
+    readAfter: async (position, limit) =>
+      (await readAfter(database, IN_ORDER, { position, limit })).map((row) => ({
+        position: row.position,
+        event: toEvent(row),
+      })),
+    reclassify: async (changes) => (changes.length === 0 ? 0 : database.reclassify(changesByDay(changes))),
+    erase: (recipient) => database.erase(recipient),
+    changesAfter: async (change, limit) =>
+      (await readAfter(database, CHANGES_IN_ORDER, { position: change, limit })).map(toChange),
     dropBefore: (timestampMs) => database.dropBefore(dayOf(timestampMs)),
   };
 }
 
 /** The days in order, and in each the events in the order of time: that keeps all indexes but the random ones growing at their end. */
-function byDay(events: readonly EngagementEvent[]): readonly DayBatch[] {
+function byDay(events: readonly RecordedEvent[]): readonly DayBatch[] {
   const days = Map.groupBy(events.toSorted(byTimeAndId), (event) => dayOf(event.timestampMs));
   return [...days]
     .sort(([one], [other]) => one - other)
     .map(([day, ofDay]) => ({ day, rows: ofDay.map(toRow) }));
 }
 
-function byTimeAndId(one: EngagementEvent, other: EngagementEvent): number {
+function byTimeAndId(one: RecordedEvent, other: RecordedEvent): number {
   return one.timestampMs - other.timestampMs || (one.eventId < other.eventId ? -1 : 1);
 }
 
-async function search(database: EventDatabase, query: EventQuery): Promise<readonly EngagementEvent[]> {
+async function search(database: EventDatabase, query: EventQuery): Promise<readonly RecordedEvent[]> {
   const range = boundedBy(query);
   const conditions = conditionsOf({ ...query, ...range }, database);
   const { after, limit } = query;
@@ -73,32 +89,55 @@ async function count(
   return found;
 }
 
-/**
- * Only up to the last positions that the list of days knows, all read at once: a batch that comes while its days are
- * read one by one is then seen on none of them, and not on some.
- */
-async function readAfter(
-  database: EventDatabase,
-  position: number,
-  limit: number,
-): Promise<readonly StoredEvent[]> {
-  const days = await database.onDays(sql<AppendedDay>`
-    select day, first_position, last_position from event_days
-    where last_position > ${position} order by first_position`);
-  let found: StoredEvent[] = [];
-  for (const { day, first_position: first, last_position: last } of days) {
-    if (found.length >= limit && first > (found.at(-1)?.position ?? 0)) break;
-    const where = sql.join(
-      [...within(boundsOf(day)), sql`position > ${position}`, sql`position <= ${last}`],
-      sql` and `,
-    );
-    const rows = await database.onDay(day)(sql<SelectedEvent & { readonly position: number }>`
-      select position, ${SELECTED} from events where ${where} order by position limit ${limit}`);
-    found = [...found, ...rows.map((row) => ({ position: row.position, event: toEvent(row) }))]
-      .sort((one, other) => one.position - other.position)
-      .slice(0, limit);
-  }
-  return found;
+const IN_ORDER: OrderedSelect<SelectedEvent & { readonly position: number }> = {
+  daysTable: EVENT_TABLES.days,
+  placeOf: ({ position }) => position,
+  select: ({ after, upTo, limit, bounds }) => {
+    const where = [...within(bounds), sql`position > ${after}`, sql`position <= ${upTo}`];
+    return sql`
+      select position, ${SELECTED} from events where ${sql.join(where, sql` and `)}
+      order by position limit ${limit}`;
+  },
+};
+
+const CHANGES_IN_ORDER: OrderedSelect<SelectedChange> = {
+  daysTable: EVENT_TABLES.days,
+  placeOf: ({ change }) => change,
+  select: ({ after, upTo, limit, bounds: { fromMs, toMs } }) => {
+    const where = [
+      sql`change > ${after}`,
+      sql`change <= ${upTo}`,
+      ...(fromMs === undefined ? [] : [sql`changed_timestamp_ms >= ${fromMs}`]),
+      ...(toMs === undefined ? [] : [sql`changed_timestamp_ms < ${toMs}`]),
+    ];
+    return sql`
+      select change, changed_position, cast(changed_event_id as text) as changed_event_id, changed_timestamp_ms, ${SELECTED}
+      from event_changes left join events on position = changed_position and timestamp_ms = changed_timestamp_ms
+      where ${sql.join(where, sql` and `)} order by change limit ${limit}`;
+  },
+};
+
+function toChange(row: SelectedChange): EventChange {
+  return {
+    change: row.change,
+    position: row.changed_position,
+    eventId: BigInt(row.changed_event_id),
+    timestampMs: row.changed_timestamp_ms,
+    event: row.event_id === null ? undefined : toEvent(row),
+  };
+}
+
+function changesByDay(changes: readonly Reclassification[]): readonly DayChanges[] {
+  const days = Map.groupBy(changes, ({ timestampMs }) => dayOf(timestampMs));
+  return [...days].map(([day, ofDay]) => ({
+    day,
+    rows: ofDay.map(({ eventId, timestampMs, type, classification }) => ({
+      eventId,
+      timestampMs,
+      type,
+      flags: classificationToRow(classification),
+    })),
+  }));
 }
 
 /** SQLite starts the index at `timestamp_ms` alone: without this, every page would read all the pages before it again. */

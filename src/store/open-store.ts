@@ -6,6 +6,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 
 import { AppError } from "../domain/errors.ts";
 import type { EventStore } from "../events/event-store.ts";
+import type { MessageStore } from "../events/message-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
@@ -13,16 +14,24 @@ import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
 import { createMachines, type Machines } from "./machines.ts";
-import { migrate, POSTGRES_TYPES, requireCurrent, SQLITE_TYPES } from "./migrate.ts";
-import { postgresEventMigrations, sqliteEventMigrations, stateMigrations } from "./migrations/all.ts";
+import { createMessageStore } from "./messages.ts";
+import { type Migrations, migrate, POSTGRES_TYPES, requireCurrent, SQLITE_TYPES } from "./migrate.ts";
+import {
+  postgresEventMigrations,
+  sqliteEventMigrations,
+  sqliteMessageMigrations,
+  stateMigrations,
+} from "./migrations/all.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
+import { postgresMessages } from "./postgres/message-database.ts";
 import { openPool } from "./postgres/pool.ts";
 import { PostgresStateDialect } from "./postgres/state-dialect.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
 import { openSqlite } from "./sqlite/connection.ts";
-import { openSqliteEvents, type SqliteEventDatabase } from "./sqlite/event-database.ts";
-import { indexFile } from "./sqlite/event-files.ts";
+import { indexFile } from "./sqlite/day-files.ts";
+import { openSqliteEvents } from "./sqlite/event-database.ts";
 import { sqliteDialect } from "./sqlite/kysely-dialect.ts";
+import { openSqliteMessages } from "./sqlite/message-database.ts";
 import { postgresState, type StateDatabase, type StateTables, sqliteState } from "./state-database.ts";
 import { createSubaccounts, type Subaccounts } from "./subaccounts.ts";
 import { createTrackingDomains, type TrackingDomains } from "./tracking-domains.ts";
@@ -39,6 +48,7 @@ export interface Store {
   readonly installation: Installation;
   readonly verification: VerificationStore;
   readonly events: EventStore;
+  readonly messages: MessageStore;
   /** Ends the connections once the statements already sent are done. What is asked of the store from then on rejects. */
   close(): Promise<void>;
 }
@@ -63,10 +73,13 @@ export interface StoreOptions {
 /** Of SQLite, in the location's folder. */
 export const STATE_FILE = "state.db";
 export const EVENTS_FOLDER = "events";
+export const MESSAGES_FOLDER = "messages";
 
 const STATE_LIMITS = { maxConnections: 10, statementTimeoutMs: 15_000 };
 /** Apart from the state's, so that a slow report never keeps the API waiting for a connection. */
 const EVENT_LIMITS = { maxConnections: 5, statementTimeoutMs: 30_000 };
+/** Apart from both: a call that wraps waits for it, and waits for no report. */
+const MESSAGE_LIMITS = { maxConnections: 3, statementTimeoutMs: 15_000 };
 const MIGRATION_LIMITS = { maxConnections: 1, statementTimeoutMs: undefined };
 
 /** Throws when the database cannot be reached, cannot be brought up to date, or is a newer version's. */
@@ -90,30 +103,39 @@ async function openSqliteStore(
   dir: string,
   { onFatal, prepare }: { readonly onFatal: (error: Error) => void; readonly prepare: Prepare },
 ): Promise<Store> {
-  const eventsFolder = join(dir, EVENTS_FOLDER);
-  mkdirSync(eventsFolder, { recursive: true, mode: 0o700 });
+  const [eventsFolder, messagesFolder] = [join(dir, EVENTS_FOLDER), join(dir, MESSAGES_FOLDER)];
+  for (const folder of [eventsFolder, messagesFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const state = await openSqlite(join(dir, STATE_FILE), { onFatal });
-  let events: SqliteEventDatabase | undefined;
+  const opened: { close(): Promise<void> }[] = [state];
   const close = async (): Promise<void> => {
-    await Promise.all([state.close(), events?.close()]);
+    await Promise.all(opened.map((part) => part.close()));
   };
   try {
     const stateDb = new Kysely<StateTables>({ dialect: sqliteDialect(state) });
     await prepare(stateDb, stateMigrations(SQLITE_TYPES), STATE_MIGRATION_TABLE);
-    await prepareEventIndex(indexFile(eventsFolder), prepare);
-    events = await openSqliteEvents(eventsFolder, onFatal);
-    return { ...stateStores(sqliteState(stateDb)), events: createEventStore(events), close };
+    await prepareIndex(indexFile(eventsFolder), sqliteEventMigrations(), prepare);
+    await prepareIndex(indexFile(messagesFolder), sqliteMessageMigrations(), prepare);
+    const events = await openSqliteEvents(eventsFolder, onFatal);
+    opened.push(events);
+    const messages = await openSqliteMessages(messagesFolder, onFatal);
+    opened.push(messages);
+    return {
+      ...stateStores(sqliteState(stateDb)),
+      events: createEventStore(events),
+      messages: createMessageStore(messages),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function prepareEventIndex(file: string, prepare: Prepare): Promise<void> {
+async function prepareIndex(file: string, migrations: Migrations, prepare: Prepare): Promise<void> {
   const index = await openSqlite(file);
   try {
     const db = new Kysely<unknown>({ dialect: sqliteDialect(index) });
-    await prepare(db, sqliteEventMigrations(), EVENT_MIGRATION_TABLE);
+    await prepare(db, migrations, EVENT_MIGRATION_TABLE);
   } finally {
     await index.close();
   }
@@ -133,14 +155,15 @@ async function openPostgresStore(url: string, prepare: Prepare): Promise<Store> 
   const stateDb = new Kysely<StateTables>({
     dialect: new PostgresStateDialect({ pool: openPool(url, STATE_LIMITS) }),
   });
-  const eventsDb = new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool: openPool(url, EVENT_LIMITS) }),
-  });
+  const [eventsDb, messagesDb] = [EVENT_LIMITS, MESSAGE_LIMITS].map(
+    (limits) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: openPool(url, limits) }) }),
+  ) as [Kysely<unknown>, Kysely<unknown>];
   return {
     ...stateStores(postgresState(stateDb)),
     events: createEventStore(postgresEvents(eventsDb)),
+    messages: createMessageStore(postgresMessages(messagesDb)),
     close: async () => {
-      await Promise.all([stateDb.destroy(), eventsDb.destroy()]);
+      await Promise.all([stateDb.destroy(), eventsDb.destroy(), messagesDb.destroy()]);
     },
   };
 }
@@ -156,7 +179,7 @@ async function reach(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-function stateStores(state: StateDatabase): Omit<Store, "events" | "close"> {
+function stateStores(state: StateDatabase): Omit<Store, "events" | "messages" | "close"> {
   return {
     trackingDomains: createTrackingDomains(state),
     sendingDomains: createSendingDomains(state),

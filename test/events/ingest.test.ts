@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-import type { EngagementEvent } from "../../src/domain/event.ts";
 import { newMessageId } from "../../src/domain/message-id.ts";
 import { openSpool } from "../../src/edge/spool.ts";
 import { SpoolReader } from "../../src/edge/spool-reader.ts";
 import type { EventStore } from "../../src/events/event-store.ts";
-import { type IngestOptions, startIngest } from "../../src/events/ingest.ts";
+import { type EnrichmentStep, type IngestOptions, startIngest } from "../../src/events/ingest.ts";
+import { bareRecord, UNCLASSIFIED } from "../../src/events/recorded-event.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 23, 59, 59, 500);
@@ -86,7 +86,7 @@ test("all that is in the spools is stored once, and gone from them", async (t) =
 test("what was stored but not removed, as after a crash, is stored once", async (t) => {
   const { events, spool, write } = await setUp(t);
   await write(600);
-  await events.append(spool.readBatch(250));
+  await events.append(spool.readBatch(250).map(bareRecord));
   await ingest(spool, { events, batchSize: 100 });
   assert.equal(await events.count(EVERYTHING, 5000), 600);
 });
@@ -118,20 +118,55 @@ test("stopped in the middle, ingest leaves the rest in the spool, and nothing in
   assert.ok(stored < 3000);
 });
 
-test("what enrichment adds is stored; when it fails, the events wait", async (t) => {
+test("what enrichment adds is stored, one step upon the other; when one fails, the events wait", async (t) => {
   const { events, spool, write } = await setUp(t);
   await write(20);
   let calls = 0;
-  const enrich = async (batch: readonly EngagementEvent[]) => {
+  const name: EnrichmentStep = async (batch) => {
     calls += 1;
     if (calls === 1) throw new Error("not now");
-    return batch.map((event) => ({ ...event, targetLinkName: "known" }));
+    return { ...batch, events: batch.events.map((event) => ({ ...event, targetLinkName: "known" })) };
   };
-  const warnings = await ingest(spool, { events, enrich });
+  const label: EnrichmentStep = (batch) => ({
+    ...batch,
+    events: batch.events.map((event) => ({
+      ...event,
+      classification: { ...UNCLASSIFIED, isBot: event.targetLinkName === "known", reasons: ["named"] },
+    })),
+  });
+  const warnings = await ingest(spool, { events, steps: [name, label] });
   assert.equal(warnings.length, 1);
   const found = await events.search(EVERYTHING);
   assert.equal(found.length, 20);
   assert.ok(found.every(({ targetLinkName }) => targetLinkName === "known"));
+  assert.ok(found.every(({ classification }) => classification.isBot));
+});
+
+test("corrections are made once the batch that showed them is stored, and again when that failed", async (t) => {
+  const { events, spool, write } = await setUp(t);
+  await write(20);
+  const classification = { ...UNCLASSIFIED, isBot: true, reasons: ["burst"] };
+  const correct: EnrichmentStep = (batch) => ({
+    ...batch,
+    corrections: batch.events.map(({ eventId, timestampMs, type }) => ({
+      ...{ eventId, timestampMs, type },
+      classification,
+    })),
+  });
+  let calls = 0;
+  const failing: IngestOptions["events"] = {
+    append: (batch) => events.append(batch),
+    reclassify: async (changes) => {
+      calls += 1;
+      if (calls === 1) throw new Error("not now");
+      return events.reclassify(changes);
+    },
+  };
+  const warnings = await ingest(spool, { events: failing, steps: [correct] });
+  assert.equal(warnings.length, 1);
+  const found = await events.search(EVERYTHING);
+  assert.equal(found.length, 20);
+  assert.ok(found.every((event) => event.classification.isBot));
 });
 
 test("the API has its turns while a backlog is stored, and memory holds a few batches at most", async (t) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import type { MessageId } from "../../src/domain/message-id.ts";
+import { UNCLASSIFIED } from "../../src/events/recorded-event.ts";
 import { startRetention } from "../../src/events/retention.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
@@ -29,6 +30,7 @@ test("a day's file goes once all of it is past the retention, at the start and t
       rcptTo: "recipient@example.com",
       sentAtSeconds: 0,
       trackingDomain: "click.example.com",
+      classification: UNCLASSIFIED,
     })),
   );
   const days = () => readdirSync(join(dir, "events")).filter((name) => /^\d.*\.db$/.test(name));

@@ -4,9 +4,11 @@ import { describe, test } from "node:test";
 
 import fc from "fast-check";
 
-import { type EngagementEvent, EVENT_TYPES } from "../../src/domain/event.ts";
+import { EVENT_TYPES } from "../../src/domain/event.ts";
 import type { MessageId } from "../../src/domain/message-id.ts";
-import type { EventPosition, EventQuery, StoredEvent } from "../../src/events/event-store.ts";
+import type { EventChange, EventPosition, EventQuery, StoredEvent } from "../../src/events/event-store.ts";
+import type { MessageFacts } from "../../src/events/message-facts.ts";
+import { type RecordedEvent, UNCLASSIFIED } from "../../src/events/recorded-event.ts";
 import { createStore, type Ground, NOW_MS, reopen } from "./ground.ts";
 
 const DAY_MS = 86_400_000;
@@ -14,7 +16,7 @@ const DAY_MS = 86_400_000;
 const FOREVER_MS = Date.UTC(10_000, 0);
 const EVERYTHING = { subaccounts: "all", fromMs: 0, toMs: NOW_MS * 2, limit: 1000 } as const;
 
-function event(eventId: bigint, over: Partial<EngagementEvent> = {}): EngagementEvent {
+function event(eventId: bigint, over: Partial<RecordedEvent> = {}): RecordedEvent {
   return {
     eventId,
     type: "click",
@@ -24,11 +26,39 @@ function event(eventId: bigint, over: Partial<EngagementEvent> = {}): Engagement
     rcptTo: "recipient@example.com",
     sentAtSeconds: NOW_MS / 1000,
     trackingDomain: "click.example.com",
+    classification: UNCLASSIFIED,
     ...over,
   };
 }
 
-const anyEvent: fc.Arbitrary<EngagementEvent> = fc.record(
+export const anyFacts: fc.Arbitrary<MessageFacts> = fc.record(
+  {
+    transmissionId: fc.stringMatching(/^[0-9]{1,20}$/),
+    campaignId: fc.string({ unit: "grapheme" }),
+    templateId: fc.string(),
+    templateVersion: fc.string(),
+    subject: fc.string({ unit: "grapheme" }),
+    friendlyFrom: fc.string(),
+    msgFrom: fc.emailAddress(),
+    sendingDomain: fc.domain(),
+    ipPool: fc.constantFrom("", "{}", "shared"),
+    msgSize: fc.nat(),
+    rcptMeta: fc.dictionary(fc.string(), fc.jsonValue({ noUnicodeString: false })).map(asJson),
+    rcptTags: fc.array(fc.string({ unit: "binary" })).map(asJson),
+    openTracking: fc.boolean(),
+    clickTracking: fc.boolean(),
+    initialOpen: fc.boolean(),
+    ampEnabled: fc.boolean(),
+  },
+  { requiredKeys: ["transmissionId", "openTracking", "clickTracking", "initialOpen", "ampEnabled"] },
+);
+
+/** As it comes out of a body: -0 and prototypes are no part of it. */
+function asJson<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
+}
+
+const anyEvent: fc.Arbitrary<RecordedEvent> = fc.record(
   {
     eventId: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
     type: fc.constantFrom(...EVENT_TYPES),
@@ -43,6 +73,21 @@ const anyEvent: fc.Arbitrary<EngagementEvent> = fc.record(
     ipAddress: fc.ipV6(),
     userAgent: fc.string({ unit: "binary" }),
     acceptLanguage: fc.constantFrom("", "{}", "\\", '"', "NULL", "{a,b}"),
+    facts: anyFacts,
+    geoIp: fc
+      .record(
+        { country: fc.constant("NL"), city: fc.string({ unit: "grapheme" }), latitude: fc.integer() },
+        { requiredKeys: [] },
+      )
+      .map(asJson),
+    classification: fc
+      .record({
+        isPrefetched: fc.boolean(),
+        isProxy: fc.boolean(),
+        isBot: fc.boolean(),
+        reasons: fc.array(fc.stringMatching(/^[a-z_]{1,20}$/)),
+      })
+      .map(asJson),
   },
   {
     requiredKeys: [
@@ -54,6 +99,7 @@ const anyEvent: fc.Arbitrary<EngagementEvent> = fc.record(
       "rcptTo",
       "sentAtSeconds",
       "trackingDomain",
+      "classification",
     ],
   },
 );
@@ -61,6 +107,12 @@ const anyEvent: fc.Arbitrary<EngagementEvent> = fc.record(
 /** What both databases keep of a text: no NUL, no half of a surrogate pair. */
 function stored(text: string | undefined): string | undefined {
   return text?.replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+function storedFacts(facts: MessageFacts): MessageFacts {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, typeof value === "string" ? stored(value) : value]),
+  ) as unknown as MessageFacts;
 }
 
 export function eventsConformance(name: string, ground: Ground): void {
@@ -74,15 +126,16 @@ export function eventsConformance(name: string, ground: Ground): void {
           const { eventId, timestampMs } = appended;
           const moment = { fromMs: timestampMs, toMs: timestampMs + 1 };
           const [read] = await events.search({ ...EVERYTHING, ...moment, eventIds: [eventId] });
-          const { rcptTo, targetLinkName, userAgent, ...rest } = appended;
+          const { rcptTo, targetLinkName, userAgent, facts, ...rest } = appended;
           assert.deepEqual(read, {
             ...rest,
             rcptTo: stored(rcptTo),
             ...(targetLinkName !== undefined && { targetLinkName: stored(targetLinkName) }),
             ...(userAgent !== undefined && { userAgent: stored(userAgent) }),
+            ...(facts !== undefined && { facts: storedFacts(facts) }),
           });
         }),
-        { numRuns: 40 },
+        { numRuns: 60 },
       );
     });
 
@@ -283,6 +336,100 @@ export function eventsConformance(name: string, ground: Ground): void {
       assert.equal(await events.count({ ...EVERYTHING, toMs: NOW_MS + 9 * DAY_MS }, 100), 7);
     });
 
+    test("a reclassified event shows its new type and labels, keeps its position, and is a change", async (t) => {
+      const { events } = await createStore(t, ground);
+      const tomorrow = { timestampMs: NOW_MS + DAY_MS };
+      await events.append([event(1n), event(2n, { type: "link_unsubscribe" }), event(3n, tomorrow)]);
+      const before = await events.readAfter(0, 10);
+      assert.deepEqual(await events.changesAfter(0, 10), []);
+      const isBot = { ...UNCLASSIFIED, isBot: true, reasons: ["burst", "fast"] };
+      const isProxy = { ...UNCLASSIFIED, isPrefetched: true, isProxy: true };
+      const changed = await events.reclassify([
+        { ...tomorrow, eventId: 3n, type: "open", classification: isProxy },
+        { eventId: 2n, timestampMs: NOW_MS + 2, type: "click", classification: isBot },
+        { eventId: 99n, timestampMs: NOW_MS, type: "click", classification: isBot },
+        { eventId: 98n, timestampMs: NOW_MS + 30 * DAY_MS, type: "click", classification: isBot },
+      ]);
+      assert.equal(changed, 2);
+      assert.equal(await events.reclassify([]), 0);
+      const after = await events.readAfter(0, 10);
+      assert.deepEqual(after, [
+        before[0],
+        { ...before[1], event: event(2n, { classification: isBot }) },
+        { ...before[2], event: event(3n, { ...tomorrow, type: "open", classification: isProxy }) },
+      ]);
+      const changes = await events.changesAfter(0, 10);
+      const byPosition = changes.toSorted((one, other) => one.position - other.position);
+      assert.deepEqual(
+        byPosition.map(({ position, eventId, event: found }) => ({ position, eventId, event: found })),
+        after.slice(1).map((stored) => ({ ...stored, eventId: stored.event.eventId })),
+      );
+      assert.deepEqual(
+        byPosition.map(({ timestampMs }) => timestampMs),
+        [NOW_MS + 2, NOW_MS + DAY_MS],
+      );
+    });
+
+    test("an erased recipient's events are gone everywhere, and each is a change without an event", async (t) => {
+      const location = await ground.createLocation(t);
+      const [one, other] = [await reopen(t, location), await reopen(t, location)];
+      const tomorrow = { timestampMs: NOW_MS + DAY_MS };
+      const bob = { rcptTo: "Bob@Example.com" };
+      await one.events.append([event(1n, bob), event(2n), event(3n, { ...bob, ...tomorrow })]);
+      const before = await one.events.readAfter(0, 10);
+      assert.equal(await other.events.erase("bob@example.com"), 2);
+      assert.equal(await other.events.erase("bob@example.com"), 0);
+      assert.equal(await one.events.erase("nobody@example.com"), 0);
+      assert.deepEqual(idsOf(await one.events.readAfter(0, 10)), [2]);
+      assert.equal(await one.events.count({ ...EVERYTHING, toMs: NOW_MS + 9 * DAY_MS }, 10), 1);
+      const changes = await one.events.changesAfter(0, 10);
+      assert.deepEqual(
+        changes.map(({ change: _change, ...rest }) => rest),
+        [before[0]!, before[2]!].map(({ position, event: { eventId, timestampMs } }) => ({
+          ...{ position, eventId, timestampMs },
+          event: undefined,
+        })),
+      );
+    });
+
+    test("changes are read once each, in their order, also while events and other changes come", async (t) => {
+      const location = await ground.createLocation(t);
+      const [writer, other, follower] = await Promise.all([1, 2, 3].map(() => reopen(t, location)));
+      const at = (n: number) => NOW_MS + (n % 3) * DAY_MS;
+      const ids = Array.from({ length: 60 }, (_, n) => n);
+      await writer!.events.append(ids.map((n) => event(BigInt(n), { timestampMs: at(n) })));
+      const changing = Promise.all([
+        ...ids.map((n) =>
+          (n % 2 === 0 ? writer : other)!.events.reclassify([
+            { eventId: BigInt(n), timestampMs: at(n), type: "open", classification: UNCLASSIFIED },
+          ]),
+        ),
+        ...ids.map((n) => writer!.events.append([event(BigInt(n) + 100n, { timestampMs: at(n) })])),
+      ]);
+      let isChanging = true;
+      void changing.finally(() => {
+        isChanging = false;
+      });
+      const read: EventChange[] = [];
+      for (;;) {
+        const isLast = !isChanging;
+        const page = await follower!.events.changesAfter(read.at(-1)?.change ?? 0, 7);
+        assert.ok(page.length <= 7);
+        read.push(...page);
+        if (isLast && page.length === 0) break;
+      }
+      await changing;
+      assert.ok(read.every(({ change }, n) => change > (read[n - 1]?.change ?? 0)));
+      assert.deepEqual(
+        read.map(({ eventId }) => Number(eventId)).sort((a, b) => a - b),
+        ids,
+      );
+      assert.ok(read.every((change) => change.event?.type === "open"));
+      const everything = { ...EVERYTHING, toMs: NOW_MS + 9 * DAY_MS };
+      assert.equal(await follower!.events.count(everything, 1000), 120);
+      assert.equal((await follower!.events.readAfter(0, 1000)).length, 120);
+    });
+
     test("days past their retention are gone for every reader; a late event of such a day is stored, and dropped again", async (t) => {
       const location = await ground.createLocation(t);
       const [one, other] = [await reopen(t, location), await reopen(t, location)];
@@ -305,7 +452,7 @@ export function eventsConformance(name: string, ground: Ground): void {
   });
 }
 
-function timesOf(events: readonly EngagementEvent[]): number[] {
+function timesOf(events: readonly RecordedEvent[]): number[] {
   return events.map(({ timestampMs }) => timestampMs);
 }
 

@@ -6,12 +6,14 @@ import { type TestContext, test } from "node:test";
 import { Kysely, PostgresDialect, sql } from "kysely";
 
 import type { MessageId } from "../../src/domain/message-id.ts";
+import { UNCLASSIFIED } from "../../src/events/recorded-event.ts";
 import { POSTGRES_TYPES } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { openPool, type PoolLimits } from "../../src/store/postgres/pool.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen } from "./ground.ts";
+import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
@@ -33,6 +35,7 @@ const postgres: Ground = {
 stateConformance("PostgreSQL", postgres);
 verificationConformance("PostgreSQL", postgres);
 eventsConformance("PostgreSQL", postgres);
+messagesConformance("PostgreSQL", postgres);
 migrationConformance("PostgreSQL", postgres);
 
 function open(t: TestContext, url: string, limits: PoolLimits = LIMITS): Kysely<unknown> {
@@ -121,6 +124,7 @@ test("processes that meet a new day at once make its partition once, and the nex
           rcptTo: "recipient@example.com",
           sentAtSeconds: 0,
           trackingDomain: "click.example.com",
+          classification: UNCLASSIFIED,
         },
       ]),
     ),

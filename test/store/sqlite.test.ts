@@ -13,6 +13,7 @@ import { openSqlite } from "../../src/store/sqlite/connection.ts";
 import { sqliteDialect } from "../../src/store/sqlite/kysely-dialect.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen, startProgram } from "./ground.ts";
+import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
@@ -34,6 +35,7 @@ const sqlite: Ground = {
 stateConformance("SQLite", sqlite);
 verificationConformance("SQLite", sqlite);
 eventsConformance("SQLite", sqlite);
+messagesConformance("SQLite", sqlite);
 migrationConformance("SQLite", sqlite);
 
 test("after kill -9 of a writing process, every write it acknowledged is in SQLite", async (t) => {

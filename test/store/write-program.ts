@@ -1,6 +1,7 @@
 /** Writes to the store until it is killed, and says so after each write. Its argument: a store location as JSON. */
 import { parseHostname } from "../../src/domain/hostname.ts";
 import type { MessageId } from "../../src/domain/message-id.ts";
+import { UNCLASSIFIED } from "../../src/events/recorded-event.ts";
 import { openStore, type StoreLocation } from "../../src/store/open-store.ts";
 
 const store = await openStore(JSON.parse(process.argv[2] ?? "") as StoreLocation);
@@ -21,6 +22,7 @@ for (let n = 0; ; n++) {
         rcptTo: "a@example.com",
         sentAtSeconds: 0,
         trackingDomain: domain,
+        classification: UNCLASSIFIED,
       },
     ]),
   ]);

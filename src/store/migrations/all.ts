@@ -1,6 +1,7 @@
 /** Every migration there is. Append only: a released one never changes its name or its work. */
 import { type ColumnTypes, type Migrations, POSTGRES_TYPES, SQLITE_TYPES } from "../migrate.ts";
 import { createEventDays, createPartitionedEvents } from "./events-001-initial.ts";
+import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./events-002-message-facts.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 
@@ -11,11 +12,19 @@ export function stateMigrations(types: ColumnTypes): Migrations {
   };
 }
 
-/** Of the file that lists the days. The days' own: `sqlite/event-day-schema.ts`. */
+/** Of the file that lists the days of events. The days' own: `sqlite/event-day-schema.ts`. */
 export function sqliteEventMigrations(): Migrations {
-  return { "001-initial": createEventDays(SQLITE_TYPES) };
+  return { "001-initial": createEventDays(SQLITE_TYPES), "002-message-facts": eventDaysHaveChanged };
+}
+
+/** Of the file that lists the days of messages. The days' own: `sqlite/message-files.ts`. */
+export function sqliteMessageMigrations(): Migrations {
+  return { "002-message-facts": createMessageDays(SQLITE_TYPES) };
 }
 
 export function postgresEventMigrations(): Migrations {
-  return { "001-initial": createPartitionedEvents(POSTGRES_TYPES) };
+  return {
+    "001-initial": createPartitionedEvents(POSTGRES_TYPES),
+    "002-message-facts": addMessageFacts(POSTGRES_TYPES),
+  };
 }

@@ -1,43 +1,40 @@
-/** Events in PostgreSQL: a table with a partition per day. A batch is one statement with an array per column. */
+/** Events in PostgreSQL: a table with a partition per day. */
 import { type Kysely, sql, type Transaction } from "kysely";
-import { DatabaseError } from "pg";
 
 import { EVENT_COLUMNS } from "../event-columns.ts";
-import type { DayBatch, EventDatabase, RunSql } from "../event-database.ts";
-import { boundsOf, dayAfter, dayOfName, type EventDay, nameOfDay } from "../event-day.ts";
+import { type DayBatch, type DayChanges, EVENT_TABLES, type EventDatabase } from "../event-database.ts";
+import { LAST_DAY } from "../event-day.ts";
+import type { RunSql } from "../read-after.ts";
+import { arraysOf, namesOf } from "./batch-insert.ts";
+import { createPartitionKeeper, dropPartitions, type PartitionedTables } from "./partitions.ts";
 
-const NAMES = sql.join(EVENT_COLUMNS.map(({ name }) => sql.ref(name)));
-/** `check_violation` (PostgreSQL manual, appendix A): what a row without a partition is refused with. */
-const CHECK_VIOLATION = "23514";
-const PARTITION_PREFIX = "events_";
+const NAMES = namesOf(EVENT_COLUMNS);
+const PARTITIONED: PartitionedTables = {
+  tables: ["events"],
+  unit: "milliseconds",
+  daysTable: EVENT_TABLES.days,
+};
+const DAY_OF_CHANGE = sql`least(greatest(changed_timestamp_ms / 86400000, 0), ${sql.lit(LAST_DAY)})`;
 
 export function postgresEvents(db: Kysely<unknown>): EventDatabase {
   const run: RunSql = async (statement) => (await statement.execute(db)).rows;
-  const prepared = new Set<EventDay>();
-  /** The day after each is made too, so that it is there before its first event. */
-  const prepare = async (batches: readonly DayBatch[]): Promise<void> => {
-    for (const { day } of batches.filter((batch) => !prepared.has(batch.day))) {
-      await createPartitions(db, [day, dayAfter(day)]);
-      prepared.add(day);
-    }
-  };
+  const withPartitions = createPartitionKeeper(db, PARTITIONED);
   return {
-    async append(batches) {
-      await prepare(batches);
-      try {
-        return await insert(db, batches);
-      } catch (error) {
-        if (!(error instanceof DatabaseError) || error.code !== CHECK_VIOLATION) throw error;
-        // Dropped since by another process.
-        prepared.clear();
-        await prepare(batches);
-        return insert(db, batches);
-      }
-    },
+    append: (batches) =>
+      withPartitions(
+        batches.map(({ day }) => day),
+        () => insert(db, batches),
+      ),
+    reclassify: (batches) => reclassify(db, batches),
+    erase: (recipient) => erase(db, recipient),
     onDays: run,
     onDay: () => run,
     onDaysBetween: async () => [run],
-    dropBefore: (day) => dropPartitions(db, day),
+    dropBefore: async (day) => {
+      const dropped = await dropPartitions(db, PARTITIONED, day);
+      await sql`delete from event_changes where ${DAY_OF_CHANGE} < ${day}`.execute(db);
+      return dropped;
+    },
     amongIntegers: (values) => sql`= any(${values}::bigint[])`,
     amongTexts: (values) => sql`= any(${values}::text[])`,
     hasRandomText: (column, values) => sql`${sql.ref(column)} = any(${values}::text[])`,
@@ -50,10 +47,6 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
  */
 async function insert(db: Kysely<unknown>, batches: readonly DayBatch[]): Promise<number> {
   const rows = batches.flatMap((batch) => batch.rows);
-  const columns = EVENT_COLUMNS.map(({ isInteger }, index) => {
-    const values = rows.map((row) => row[index]);
-    return isInteger ? sql`${values}::bigint[]` : sql`${values}::text[]`;
-  });
   const days = batches.map(({ day }) => day);
   const sizes = batches.map((batch) => batch.rows.length);
   const { numAffectedRows } = await sql`
@@ -67,61 +60,75 @@ async function insert(db: Kysely<unknown>, batches: readonly DayBatch[]): Promis
     )
     insert into events (position, ${NAMES})
     select before + number, ${NAMES}
-    from given, unnest(${sql.join(columns)}) with ordinality as event (${NAMES}, number)
+    from given, unnest(${arraysOf(EVENT_COLUMNS, rows)}) with ordinality as event (${NAMES}, number)
     on conflict (event_id, timestamp_ms) do nothing`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
 
-/** `like` and `attach`, as `partition of` would wait for every reader of the events, and they for it. */
-async function createPartitions(db: Kysely<unknown>, days: readonly EventDay[]): Promise<void> {
-  const missing = await missingPartitions(db, days);
-  if (missing.length === 0) return;
-  await db.transaction().execute(async (transaction) => {
-    // What attaching takes, taken before looking: of several processes one creates, the others find it done.
-    await sql`lock table events in share update exclusive mode`.execute(transaction);
-    for (const day of await missingPartitions(transaction, days)) {
-      const table = sql.table(partitionName(day));
-      const { fromMs, toMs } = boundsOf(day);
-      const from = fromMs === undefined ? sql`minvalue` : sql.lit(fromMs);
-      const to = toMs === undefined ? sql`maxvalue` : sql.lit(toMs);
-      await sql`create table ${table} (like events including all)`.execute(transaction);
-      await sql`alter table events attach partition ${table} for values from (${from}) to (${to})`.execute(
-        transaction,
-      );
-    }
-  });
-}
-
-async function missingPartitions(
-  db: Kysely<unknown>,
-  days: readonly EventDay[],
-): Promise<readonly EventDay[]> {
-  const existing = new Set((await listPartitions(db)).map(({ day }) => day));
-  return [...new Set(days)].filter((day) => !existing.has(day));
-}
-
-async function listPartitions(db: Kysely<unknown>): Promise<readonly { name: string; day: EventDay }[]> {
-  const { rows } = await sql<{ name: string }>`
-    select relname as name from pg_inherits join pg_class on pg_class.oid = inhrelid
-    where inhparent = 'events'::regclass`.execute(db);
-  return rows.flatMap(({ name }) => {
-    const day = dayOfName(name.slice(PARTITION_PREFIX.length).replaceAll("_", "-"));
-    return day === undefined ? [] : [{ name, day }];
-  });
-}
-
-function partitionName(day: EventDay): string {
-  return `${PARTITION_PREFIX}${nameOfDay(day).replaceAll("-", "_")}`;
-}
-
-/** For a moment nobody else may use the events; when that moment doesn't come soon, dropping fails and is tried another time. */
-async function dropPartitions(db: Kysely<unknown>, before: EventDay): Promise<number> {
-  return db.transaction().execute(async (transaction: Transaction<unknown>) => {
-    await sql`set local lock_timeout = '5s'`.execute(transaction);
-    await sql`lock table events in access exclusive mode`.execute(transaction);
-    const old = (await listPartitions(transaction)).filter(({ day }) => day < before);
-    for (const { name } of old) await sql`drop table ${sql.table(name)}`.execute(transaction);
-    const { numAffectedRows } = await sql`delete from event_days where day < ${before}`.execute(transaction);
+async function reclassify(db: Kysely<unknown>, batches: readonly DayChanges[]): Promise<number> {
+  const rows = batches.flatMap((batch) => batch.rows);
+  const columns = arraysOf(
+    EVENT_COLUMNS.filter(({ name }) => CHANGED.has(name)),
+    rows.map(({ eventId, timestampMs, type, flags }) => [eventId, timestampMs, type, ...flags]),
+  );
+  return changing(db, async (transaction, before) => {
+    const { numAffectedRows } = await sql`
+      with changed as (
+        update events
+        set type = given.type, is_prefetched = given.is_prefetched, is_proxy = given.is_proxy,
+          is_bot = given.is_bot, bot_reasons = given.bot_reasons
+        from unnest(${columns}) as given (event_id, timestamp_ms, type, is_prefetched, is_proxy, is_bot, bot_reasons)
+        where events.event_id = given.event_id and events.timestamp_ms = given.timestamp_ms
+        returning events.position, events.event_id, events.timestamp_ms
+      )
+      insert into event_changes (change, changed_position, changed_event_id, changed_timestamp_ms)
+      select ${before} + row_number() over (order by position), position, event_id, timestamp_ms
+      from changed`.execute(transaction);
     return Number(numAffectedRows ?? 0n);
+  });
+}
+
+const CHANGED: ReadonlySet<string> = new Set([
+  "event_id",
+  "timestamp_ms",
+  "type",
+  "is_prefetched",
+  "is_proxy",
+  "is_bot",
+  "bot_reasons",
+]);
+
+async function erase(db: Kysely<unknown>, recipient: string): Promise<number> {
+  return changing(db, async (transaction, before) => {
+    const { numAffectedRows } = await sql`
+      with erased as (
+        delete from events where rcpt_to = ${recipient} returning position, event_id, timestamp_ms
+      )
+      insert into event_changes (change, changed_position, changed_event_id, changed_timestamp_ms)
+      select ${before} + row_number() over (order by position), position, event_id, timestamp_ms
+      from erased`.execute(transaction);
+    return Number(numAffectedRows ?? 0n);
+  });
+}
+
+/** Takes the lock on the positions first, as appending does: who took it last would wait for the other for ever. */
+async function changing(
+  db: Kysely<unknown>,
+  change: (transaction: Transaction<unknown>, before: number) => Promise<number>,
+): Promise<number> {
+  return db.transaction().execute(async (transaction) => {
+    const { rows } = await sql<{ last: number }>`select last from event_positions for update`.execute(
+      transaction,
+    );
+    const before = rows[0]?.last ?? 0;
+    const count = await change(transaction, before);
+    if (count === 0) return 0;
+    await sql`update event_positions set last = ${before + count}`.execute(transaction);
+    await sql`
+      update event_days set last_position = ${before + count}
+      where day in (select ${DAY_OF_CHANGE} from event_changes where change > ${before})`.execute(
+      transaction,
+    );
+    return count;
   });
 }

@@ -24,10 +24,10 @@ export async function copySqliteFile(from: string, to: string): Promise<void> {
 }
 
 /**
- * The files of a folder of events, the index first: what is stored meanwhile is then in a day and not yet in the index, as
- * after a crash (`event-files.ts`), and never the other way round.
+ * The files of a folder of files by day, the index first: what is stored meanwhile is then in a day and not yet in the index, as
+ * after a crash (`day-files.ts`), and never the other way round.
  */
-export function eventFileNames(folder: string): readonly string[] {
+export function dayFileNames(folder: string): readonly string[] {
   const days = readdirSync(folder).filter(
     (name) => name.endsWith(".db") && dayOfName(name.slice(0, -".db".length)) !== undefined,
   );

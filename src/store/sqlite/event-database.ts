@@ -1,21 +1,10 @@
-/** Events in SQLite: one thread that writes and one that reads, so that neither waits for the other. */
-import {
-  type CompiledQuery,
-  DummyDriver,
-  Kysely,
-  type RawBuilder,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from "kysely";
+/** Events in SQLite. */
+import { type RawBuilder, sql } from "kysely";
 
-import type { EventDatabase, RunSql } from "../event-database.ts";
-import { startWorker } from "./connection.ts";
-import type { SqliteValue } from "./database.ts";
+import type { EventDatabase } from "../event-database.ts";
+import { type DayThreads, openDayThreads } from "./day-threads.ts";
 import { IN_EACH_SEGMENT } from "./event-day-schema.ts";
-import type { EventRequest, EventWorkerData } from "./event-worker.ts";
-import { WorkerLink } from "./worker-link.ts";
+import type { EventRequest } from "./event-worker.ts";
 
 export interface SqliteEventDatabase extends EventDatabase {
   close(): Promise<void>;
@@ -33,39 +22,21 @@ export async function openSqliteEvents(
   folder: string,
   onFatal: (error: Error) => void,
 ): Promise<SqliteEventDatabase> {
-  const open = (options: EventWorkerData["options"]) =>
-    new WorkerLink<EventRequest>(startWorker("event-worker", { folder, options }), onFatal);
-  const writer = open(WRITER);
-  const reader = open(READER);
-  const close = async (): Promise<void> => {
-    await Promise.all([writer.close(), reader.close()]);
-  };
-  const opened = await Promise.allSettled([writer.opened, reader.opened]);
-  const failed = opened.find((result) => result.status === "rejected");
-  if (failed !== undefined) {
-    await close();
-    throw failed.reason;
-  }
-  return { ...createDatabase(writer, reader), close };
+  const threads = await openDayThreads<EventRequest>({
+    worker: "event-worker",
+    folder,
+    writer: WRITER,
+    reader: READER,
+    onFatal,
+  });
+  return { ...createDatabase(threads), close: threads.close };
 }
 
-function createDatabase(writer: WorkerLink<EventRequest>, reader: WorkerLink<EventRequest>): EventDatabase {
-  const compile = createCompiler();
-  const query = async <Row>(day: number | undefined, statement: RawBuilder<Row>): Promise<readonly Row[]> => {
-    const { sql: text, parameters } = compile(statement);
-    return reader.send<readonly Row[]>({
-      kind: "query",
-      day,
-      sql: text,
-      parameters: parameters as readonly SqliteValue[],
-    });
-  };
-  const onDays: RunSql = (statement) => query(undefined, statement);
-  const onDay = (day: number): RunSql => {
-    return (statement) => query(day, statement);
-  };
+function createDatabase({ writer, onDays, onDay, dropBefore }: DayThreads<EventRequest>): EventDatabase {
   return {
     append: (batches) => writer.send<number>({ kind: "append", batches }),
+    reclassify: (batches) => writer.send<number>({ kind: "reclassify", batches }),
+    erase: (recipient) => writer.send<number>({ kind: "erase", recipient }),
     onDays,
     onDay,
     async onDaysBetween(first, last) {
@@ -73,13 +44,7 @@ function createDatabase(writer: WorkerLink<EventRequest>, reader: WorkerLink<Eve
         select day from event_days where day between ${first} and ${last} order by day desc`);
       return days.map(({ day }) => onDay(day));
     },
-    async dropBefore(day) {
-      const dropped = await writer.send<number>({ kind: "forget_before", day });
-      // Before the files go: SQLite, closing one that is gone, would take away the log of another in its place.
-      await reader.send<void>({ kind: "close_before", day });
-      await writer.send<void>({ kind: "remove_forgotten_before", day });
-      return dropped;
-    },
+    dropBefore,
     // Not JSON.stringify, which refuses a bigint. SQLite reads JSON's integers with all their 64 bits.
     amongIntegers: (values) => sql`in (select value from json_each(${`[${values.join(",")}]`}))`,
     amongTexts,
@@ -88,19 +53,6 @@ function createDatabase(writer: WorkerLink<EventRequest>, reader: WorkerLink<Eve
   };
 }
 
-function amongTexts(values: readonly string[]): RawBuilder<unknown> {
+export function amongTexts(values: readonly string[]): RawBuilder<unknown> {
   return sql`in (select value from json_each(${JSON.stringify(values)}))`;
-}
-
-/** Kysely that only writes the SQL: the same statement goes to many files. */
-function createCompiler(): (statement: RawBuilder<unknown>) => CompiledQuery {
-  const kysely = new Kysely<unknown>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  });
-  return (statement) => statement.compile(kysely);
 }

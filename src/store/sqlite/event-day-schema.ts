@@ -5,7 +5,32 @@
  */
 
 /** 16,384 positions. */
-const SEGMENT = "position >> 14";
+export const SEGMENT = "position >> 14";
+
+/** Null, all of them: nothing is known of the message. */
+const FACTS_COLUMNS = [
+  "transmission_id text",
+  "campaign_id text",
+  "template_id text",
+  "template_version text",
+  "subject text",
+  "friendly_from text",
+  "msg_from text",
+  "sending_domain text",
+  "ip_pool text",
+  "msg_size integer",
+  "rcpt_meta text",
+  "rcpt_tags text",
+  "open_tracking integer",
+  "click_tracking integer",
+  "initial_open integer",
+  "amp_enabled integer",
+  "geo_ip text",
+  "is_prefetched integer not null default 0",
+  "is_proxy integer not null default 0",
+  "is_bot integer not null default 0",
+  "bot_reasons text",
+];
 
 export const EVENT_DAY_SCHEMA: readonly string[] = [
   // Positions grow, so rows are only ever added at the table's end. raw_rcpt_to null: spelled as in rcpt_to, in lower case.
@@ -30,6 +55,14 @@ export const EVENT_DAY_SCHEMA: readonly string[] = [
   "create index events_by_time on events (timestamp_ms, event_id)",
   `create index events_by_message on events (${SEGMENT}, message_id)`,
   `create index events_by_recipient on events (${SEGMENT}, rcpt_to)`,
+  ...FACTS_COLUMNS.map((column) => `alter table events add column ${column}`),
+  // Of an event that was reclassified or erased. Changes are numbered as positions are.
+  `create table event_changes (
+     change integer primary key,
+     changed_position integer not null,
+     changed_event_id integer not null,
+     changed_timestamp_ms integer not null
+   ) strict`,
 ];
 
 /**
@@ -37,9 +70,13 @@ export const EVENT_DAY_SCHEMA: readonly string[] = [
  * event (measured: docs/performance.md). So these indexes begin anew every few thousand positions, and who looks for a key
  * looks in each of those segments: this is the condition that makes SQLite do so.
  */
-export const IN_EACH_SEGMENT = `${SEGMENT} in (
+export const IN_EACH_SEGMENT = inEachSegment("events");
+
+export function inEachSegment(table: string): string {
+  return `${SEGMENT} in (
   with recursive segment (number) as (
-    select (select min(position) from events) >> 14
+    select (select min(position) from ${table}) >> 14
     union all
-    select number + 1 from segment where number < (select max(position) from events) >> 14
+    select number + 1 from segment where number < (select max(position) from ${table}) >> 14
   ) select number from segment)`;
+}

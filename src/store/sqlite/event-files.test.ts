@@ -7,8 +7,9 @@ import { type TestContext, test } from "node:test";
 import type { EventRow } from "../event-columns.ts";
 import type { DayBatch } from "../event-database.ts";
 import { createOwnFile, openDatabase } from "./database.ts";
+import { indexFile } from "./day-files.ts";
 import { IN_EACH_SEGMENT } from "./event-day-schema.ts";
-import { EventFiles, indexFile } from "./event-files.ts";
+import { EventFiles } from "./event-files.ts";
 
 const DAY = 20_779;
 const DAY_MS = 86_400_000;
@@ -33,7 +34,12 @@ function openFiles(t: TestContext, maxOpenDays = 3): { files: EventFiles; folder
 
 function row(id: number, messageId = "m"): EventRow {
   const texts = [messageId, "r@example.com", null, "example.com"];
-  return [BigInt(id), DAY * DAY_MS + id, "open", 0, ...texts, 0, "click.example.com", ...Array(5).fill(null)];
+  const facts = Array(17).fill(null);
+  const classification = [false, false, false, null];
+  return [
+    ...[BigInt(id), DAY * DAY_MS + id, "open", 0, ...texts, 0, "click.example.com", ...Array(5).fill(null)],
+    ...[...facts, ...classification],
+  ];
 }
 
 function batch(day: number, ...ids: number[]): DayBatch {

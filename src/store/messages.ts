@@ -1,0 +1,249 @@
+/**
+ * Message facts, by the UTC day of sending. What all messages of a call have in common is stored once, and once for
+ * all calls of a day that have it in common: a campaign that is wrapped message by message takes no more room.
+ */
+import { randomBytes } from "node:crypto";
+
+import { sql } from "kysely";
+
+import type { MessageId } from "../domain/message-id.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
+import type { MessageFacts } from "../events/message-facts.ts";
+import type {
+  MessageKey,
+  MessageStore,
+  SentMessage,
+  StoredMessage,
+  WrappedCall,
+} from "../events/message-store.ts";
+import { dayOf, type EventDay } from "./event-day.ts";
+import { MESSAGE_TABLES, type MessageBatch, type MessageRow } from "./message-columns.ts";
+import type { MessageDatabase } from "./message-database.ts";
+import { type OrderedSelect, readAfter } from "./read-after.ts";
+
+interface SelectedMessage {
+  readonly sent_at_seconds: number;
+  readonly message_id: MessageId;
+  readonly subaccount_id: SubaccountId;
+  readonly rcpt_to: string;
+  readonly transmission_id: string;
+  readonly shared_id: string;
+  readonly rcpt_meta: string | null;
+  readonly rcpt_tags: string | null;
+}
+
+interface PositionedMessage extends SelectedMessage {
+  readonly position: number;
+  readonly facts: string;
+}
+
+/** The facts of a call as they are stored: the transmission's number is each message's own. */
+type SharedFacts = Omit<MessageFacts, "transmissionId"> & { readonly trackingDomain: string };
+
+const SELECTED = sql`sent_at_seconds, message_id, subaccount_id, rcpt_to, transmission_id, messages.shared_id, rcpt_meta, rcpt_tags`;
+/** How many different facts are remembered: those of the campaigns that are going out. */
+const MAX_REMEMBERED = 1000;
+
+export function createMessageStore(database: MessageDatabase): MessageStore {
+  const written = new Remembered<string>(MAX_REMEMBERED);
+  const read = new Remembered<SharedFacts>(MAX_REMEMBERED);
+  return {
+    async record(calls) {
+      const { batches, shared } = toBatches(calls, written);
+      if (batches.length === 0) return;
+      await database.record(batches);
+      for (const [facts, id] of shared) written.set(facts, id);
+    },
+    find: (keys) => find(database, keys, read),
+    readAfter: async (position, limit) =>
+      (await readAfter(database, IN_ORDER, { position, limit })).map((row) => toStored(row, read)),
+    erase: (recipient) => database.erase(recipient),
+    dropBefore: (timestampMs) => {
+      // With a day goes what its messages share.
+      written.clear();
+      return database.dropBefore(dayOf(timestampMs));
+    },
+  };
+}
+
+/** The least recently used makes room. */
+class Remembered<Value> {
+  readonly #values = new Map<string, Value>();
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#values.get(key);
+    if (value !== undefined) this.set(key, value);
+    return value;
+  }
+
+  clear(): void {
+    this.#values.clear();
+  }
+
+  set(key: string, value: Value): void {
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    const [leastRecentlyUsed] = this.#values.keys();
+    if (this.#values.size > this.#most && leastRecentlyUsed !== undefined)
+      this.#values.delete(leastRecentlyUsed);
+  }
+}
+
+interface Batches {
+  readonly batches: readonly MessageBatch[];
+  /** What is to be remembered once the batches are stored. */
+  readonly shared: ReadonlyMap<string, string>;
+}
+
+function toBatches(calls: readonly WrappedCall[], written: Remembered<string>): Batches {
+  const shared = new Map<string, string>();
+  const days = Map.groupBy(calls, ({ sentAtSeconds }) => dayOf(sentAtSeconds * 1000));
+  const batches = [...days]
+    .sort(([one], [other]) => one - other)
+    .map(([day, ofDay]) => {
+      const newlyShared: MessageRow[] = [];
+      const rows = ofDay.flatMap((call) => {
+        const facts = JSON.stringify(sharedFacts(call));
+        // Of the day: what is shared goes when the day goes.
+        const key = `${day} ${facts}`;
+        let id = written.get(key) ?? shared.get(key);
+        if (id === undefined) {
+          id = newSharedId(call.sentAtSeconds);
+          newlyShared.push([id, call.sentAtSeconds, facts]);
+        }
+        shared.set(key, id);
+        return toRows(call, id);
+      });
+      return { day, shared: newlyShared, rows };
+    });
+  return { batches, shared };
+}
+
+/** Grows with time, and no two are alike. */
+function newSharedId(sentAtSeconds: number): string {
+  const seconds = Math.max(sentAtSeconds, 0).toString(16).padStart(9, "0");
+  return `${seconds}-${randomBytes(8).toString("hex")}`;
+}
+
+function sharedFacts({ facts, trackingDomain }: WrappedCall): SharedFacts {
+  const { transmissionId: _ofEachMessage, ...shared } = facts;
+  return { ...shared, trackingDomain };
+}
+
+function toRows(
+  { subaccountId, sentAtSeconds, facts, messages }: WrappedCall,
+  sharedId: string,
+): MessageRow[] {
+  return messages.map(({ messageId, rcptTo, rcptMeta, rcptTags }) => [
+    sentAtSeconds,
+    messageId,
+    subaccountId,
+    rcptTo.toLowerCase(),
+    facts.transmissionId,
+    sharedId,
+    rcptMeta === undefined ? null : JSON.stringify(rcptMeta),
+    rcptTags === undefined ? null : JSON.stringify(rcptTags),
+  ]);
+}
+
+async function find(
+  database: MessageDatabase,
+  keys: readonly MessageKey[],
+  read: Remembered<SharedFacts>,
+): Promise<readonly (MessageFacts | undefined)[]> {
+  const days = Map.groupBy(keys, ({ sentAtSeconds }) => dayOf(sentAtSeconds * 1000));
+  const found = new Map<string, MessageFacts>();
+  await Promise.all(
+    [...days].map(async ([day, ofDay]) => {
+      for (const [key, facts] of await findOnDay(database, { day, keys: ofDay, read })) found.set(key, facts);
+    }),
+  );
+  return keys.map((key) => found.get(textOf(key)));
+}
+
+async function findOnDay(
+  database: MessageDatabase,
+  { day, keys, read }: { day: EventDay; keys: readonly MessageKey[]; read: Remembered<SharedFacts> },
+): Promise<(readonly [string, MessageFacts])[]> {
+  const run = database.onDay(day);
+  const rows = await run(sql<SelectedMessage>`
+    select ${SELECTED} from messages where ${database.amongKeys(keys)}`);
+  const ids = new Set(rows.map((row) => row.shared_id));
+  // Its own map beside the remembered ones: a batch may have more than are remembered.
+  const shared = new Map<string, SharedFacts>();
+  const unknown: string[] = [];
+  for (const id of ids) {
+    const known = read.get(id);
+    if (known === undefined) unknown.push(id);
+    else shared.set(id, known);
+  }
+  if (unknown.length > 0) {
+    const texts = await run(sql<{ shared_id: string; facts: string }>`
+      select shared_id, facts from shared_facts where shared_id ${database.amongTexts(unknown)}`);
+    for (const { shared_id: id, facts } of texts) shared.set(id, parse(id, facts, read));
+  }
+  return rows.flatMap((row) => {
+    const facts = shared.get(row.shared_id);
+    const key = { messageId: row.message_id, sentAtSeconds: row.sent_at_seconds };
+    return facts === undefined ? [] : [[textOf(key), toFacts(row, facts)] as const];
+  });
+}
+
+const IN_ORDER: OrderedSelect<PositionedMessage> = {
+  daysTable: MESSAGE_TABLES.days,
+  placeOf: ({ position }) => position,
+  select: ({ after, upTo, limit, bounds: { fromMs, toMs } }) => {
+    const conditions = [
+      sql`position > ${after}`,
+      sql`position <= ${upTo}`,
+      ...(fromMs === undefined ? [] : [sql`sent_at_seconds >= ${fromMs / 1000}`]),
+      ...(toMs === undefined ? [] : [sql`sent_at_seconds < ${toMs / 1000}`]),
+    ];
+    return sql<PositionedMessage>`
+      select position, ${SELECTED}, facts from messages
+      join shared_facts on shared_facts.shared_id = messages.shared_id
+      where ${sql.join(conditions, sql` and `)} order by position limit ${limit}`;
+  },
+};
+
+function toStored(row: PositionedMessage, read: Remembered<SharedFacts>): StoredMessage {
+  const shared = read.get(row.shared_id) ?? parse(row.shared_id, row.facts, read);
+  return {
+    position: row.position,
+    message: {
+      messageId: row.message_id,
+      sentAtSeconds: row.sent_at_seconds,
+      subaccountId: row.subaccount_id,
+      rcptTo: row.rcpt_to,
+      trackingDomain: shared.trackingDomain,
+      facts: toFacts(row, shared),
+    } satisfies SentMessage,
+  };
+}
+
+function parse(id: string, facts: string, read: Remembered<SharedFacts>): SharedFacts {
+  const parsed = JSON.parse(facts) as SharedFacts;
+  read.set(id, parsed);
+  return parsed;
+}
+
+function toFacts(
+  row: SelectedMessage,
+  { trackingDomain: _ofTheMessage, ...shared }: SharedFacts,
+): MessageFacts {
+  return {
+    ...shared,
+    transmissionId: row.transmission_id,
+    ...(row.rcpt_meta !== null && { rcptMeta: JSON.parse(row.rcpt_meta) as Record<string, unknown> }),
+    ...(row.rcpt_tags !== null && { rcptTags: JSON.parse(row.rcpt_tags) as string[] }),
+  };
+}
+
+function textOf({ messageId, sentAtSeconds }: MessageKey): string {
+  return `${sentAtSeconds} ${messageId}`;
+}

@@ -1,0 +1,99 @@
+/** Threads that own a folder of files by day: one that writes and one that reads, so that neither waits for the other. */
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  type RawBuilder,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from "kysely";
+
+import type { EventDay } from "../event-day.ts";
+import type { DayDatabase, RunSql } from "../read-after.ts";
+import { startWorker } from "./connection.ts";
+import type { SqliteValue } from "./database.ts";
+import type { DayFilesOptions } from "./day-files.ts";
+import type { DayRequest, DayWorkerData } from "./day-worker.ts";
+import { WorkerLink } from "./worker-link.ts";
+
+export interface DayThreads<Request> extends DayDatabase {
+  readonly writer: WorkerLink<Request | DayRequest>;
+  dropBefore(day: EventDay): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface DayThreadsOptions {
+  /** The worker's file, without its ending. */
+  readonly worker: "event-worker" | "message-worker";
+  /** Must have its index, with its schema. */
+  readonly folder: string;
+  readonly writer: DayFilesOptions;
+  readonly reader: DayFilesOptions;
+  /** Called once, when a thread ends unasked. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export async function openDayThreads<Request>(options: DayThreadsOptions): Promise<DayThreads<Request>> {
+  const open = (files: DayFilesOptions): WorkerLink<Request | DayRequest> => {
+    const data: DayWorkerData = { folder: options.folder, options: files };
+    return new WorkerLink(startWorker(options.worker, data), options.onFatal);
+  };
+  const [writer, reader] = [open(options.writer), open(options.reader)];
+  const close = async (): Promise<void> => {
+    await Promise.all([writer.close(), reader.close()]);
+  };
+  const opened = await Promise.allSettled([writer.opened, reader.opened]);
+  const failed = opened.find((result) => result.status === "rejected");
+  if (failed !== undefined) {
+    await close();
+    throw failed.reason;
+  }
+  return {
+    writer,
+    ...readsOf(reader),
+    async dropBefore(day) {
+      const dropped = await writer.send<number>({ kind: "forget_before", day });
+      // Before the files go: SQLite, closing one that is gone, would take away the log of another in its place.
+      await reader.send<void>({ kind: "close_before", day });
+      await writer.send<void>({ kind: "remove_forgotten_before", day });
+      return dropped;
+    },
+    close,
+  };
+}
+
+function readsOf<Request>(reader: WorkerLink<Request | DayRequest>): DayDatabase {
+  const compile = createCompiler();
+  const query = async <Row>(
+    day: EventDay | undefined,
+    statement: RawBuilder<Row>,
+  ): Promise<readonly Row[]> => {
+    const { sql: text, parameters } = compile(statement);
+    return reader.send<readonly Row[]>({
+      kind: "query",
+      day,
+      sql: text,
+      parameters: parameters as readonly SqliteValue[],
+    });
+  };
+  return {
+    onDays: (statement) => query(undefined, statement),
+    onDay: (day): RunSql => {
+      return (statement) => query(day, statement);
+    },
+  };
+}
+
+/** Kysely that only writes the SQL: the same statement goes to many files. */
+function createCompiler(): (statement: RawBuilder<unknown>) => CompiledQuery {
+  const kysely = new Kysely<unknown>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+  return (statement) => statement.compile(kysely);
+}

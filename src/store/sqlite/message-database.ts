@@ -1,0 +1,42 @@
+/** Message facts in SQLite. */
+import { sql } from "kysely";
+
+import type { MessageDatabase } from "../message-database.ts";
+import { openDayThreads } from "./day-threads.ts";
+import { amongTexts } from "./event-database.ts";
+import type { MessageRequest } from "./message-worker.ts";
+
+export interface SqliteMessageDatabase extends MessageDatabase {
+  close(): Promise<void>;
+}
+
+/** Messages are recorded on the day they are sent: two days are busy at most, around midnight. */
+const WRITER = { maxOpenDays: 2, walAutocheckpointPages: 4096, cacheKib: 16_384 };
+/** Events come for the messages of many days. */
+const READER = { maxOpenDays: 16, cacheKib: 8192 };
+
+/** The folder must have its index, with its schema. `onFatal` is called once, when a thread ends unasked. */
+export async function openSqliteMessages(
+  folder: string,
+  onFatal: (error: Error) => void,
+): Promise<SqliteMessageDatabase> {
+  const { writer, close, ...reads } = await openDayThreads<MessageRequest>({
+    worker: "message-worker",
+    folder,
+    writer: WRITER,
+    reader: READER,
+    onFatal,
+  });
+  return {
+    ...reads,
+    record: (batches) => writer.send<void>({ kind: "record", batches }),
+    erase: (recipient) => writer.send<number>({ kind: "erase", recipient }),
+    amongKeys: (keys) => {
+      const pairs = keys.map(({ sentAtSeconds, messageId }) => [sentAtSeconds, messageId]);
+      return sql`(sent_at_seconds, message_id) in (
+        select value ->> 0, value ->> 1 from json_each(${JSON.stringify(pairs)}))`;
+    },
+    amongTexts,
+    close,
+  };
+}
