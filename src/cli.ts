@@ -1,6 +1,4 @@
 /** The `waypost` command. Each subcommand lives in commands/; here is only how they are called. */
-import { readFileSync } from "node:fs";
-
 import { Command, Option } from "commander";
 
 import {
@@ -13,6 +11,7 @@ import {
   type SettingKey,
 } from "./config.ts";
 import { AppError } from "./domain/errors.ts";
+import { packageVersion } from "./version.ts";
 
 /** Exit codes: 0 done, 1 could not be done, 2 the call or the configuration is wrong. */
 const EXIT_FAILED = 1;
@@ -139,13 +138,6 @@ try {
 } catch (error) {
   // Not by exitCode: a child that failed to start still has a channel to its supervisor, which keeps it alive.
   process.exit(tellFailure(error));
-}
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return version;
 }
 
 function withSettings(command: Command): Command {

@@ -15,10 +15,10 @@ export function configWarnings(config: Config): readonly string[] {
     ...(config.tls === "external" && config.edgeHttpsListen !== undefined
       ? ["WAYPOST_TLS is external, and yet WAYPOST_EDGE_HTTPS_LISTEN is set: who shall end TLS?"]
       : []),
-    ...(LOOPBACK.test(config.apiListen.host)
+    ...(LOOPBACK.test(config.apiListen.host) || config.apiTlsCertFile !== undefined
       ? []
       : [
-          "the API listens beyond this machine without TLS: keys cross the network in clear unless a proxy encrypts them",
+          "API AND CONSOLE LISTEN BEYOND THIS MACHINE WITHOUT TLS: keys and sessions cross the network in clear unless a proxy encrypts them. Set WAYPOST_API_TLS_CERT_FILE and WAYPOST_API_TLS_KEY_FILE, or listen on 127.0.0.1 behind a proxy",
         ]),
   ];
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { ConfigError, describeConfig, loadConfig } from "./config.ts";
+import { configWarnings } from "./config-warnings.ts";
 
 function problemsOf(sources: Parameters<typeof loadConfig>[0]): readonly string[] {
   try {
@@ -97,4 +98,30 @@ test("DNS servers may be IPv4 or IPv6, with or without a port", () => {
     environment: { WAYPOST_DNS_SERVERS: "192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53, 2001:db8::1" },
   });
   assert.equal(config.dnsServers.length, 4);
+});
+
+test("the API's certificate and key come together, and fit", () => {
+  using notPem = configFile("not PEM");
+  const { path } = notPem;
+  assert.match(
+    problemsOf({ environment: {}, flags: { apiTlsCertFile: path } })[0] ?? "",
+    /one of them is missing/,
+  );
+  const wrong = problemsOf({ environment: {}, flags: { apiTlsCertFile: path, apiTlsKeyFile: path } });
+  assert.match(wrong[0] ?? "", /are not a certificate and its key/);
+  assert.match(
+    problemsOf({ environment: {}, flags: { apiTlsKeyFile: "/nowhere/key.pem" } })[0] ?? "",
+    /WAYPOST_API_TLS_KEY_FILE must be a file that can be read/,
+  );
+});
+
+test("keys that would cross a network in clear are worth a loud warning", () => {
+  const warned = (flags: Parameters<typeof loadConfig>[0] & object) =>
+    configWarnings(loadConfig({ environment: {}, ...flags }).config).some((line) =>
+      line.includes("WITHOUT TLS"),
+    );
+  assert.equal(warned({ flags: { apiListen: "0.0.0.0:8080" } }), true);
+  for (const apiListen of ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"]) {
+    assert.equal(warned({ flags: { apiListen } }), false, apiListen);
+  }
 });

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { availableParallelism } from "node:os";
+import { createSecureContext } from "node:tls";
 import { parseEnv } from "node:util";
 
 import { isAddressOrCidr } from "./domain/address-list.ts";
@@ -39,7 +40,17 @@ export const SETTINGS = {
     roles,
     "What this machine does, separated by commas: `api` (API), `worker` (background verification, retention), `edge` (answers recipients, moves their events to the store).",
   ),
-  apiListen: setting("127.0.0.1:8080", listen("127.0.0.1:8080"), "API and its OpenAPI document."),
+  apiListen: setting(
+    "127.0.0.1:8080",
+    listen("127.0.0.1:8080"),
+    "API, its OpenAPI document, and the console.",
+  ),
+  apiTlsCertFile: setting(
+    "none: plain HTTP",
+    optional(readableFile),
+    "The API's and console's own certificate with those that signed it (PEM). Looked at every few seconds: whoever renews it need not restart anything.",
+  ),
+  apiTlsKeyFile: setting("none: plain HTTP", optional(readableFile), "The key of that certificate (PEM)."),
   edgeHttpListen: setting(
     "0.0.0.0:8081",
     listen("0.0.0.0:8081"),
@@ -123,6 +134,12 @@ export const SETTINGS = {
     list(cidr),
     "Addresses and CIDRs, separated by commas, whose forwarding headers count.",
   ),
+  sessionIdleMinutes: setting(
+    "480",
+    wholeNumber(480, 1, 525_600),
+    "Minutes without use after which a session of the console ends.",
+  ),
+  sessionHours: setting("168", wholeNumber(168, 1, 8760), "Hours after which it ends in any case."),
   restrictedDomains: setting(
     "none",
     list(restrictedName),
@@ -133,9 +150,24 @@ export const SETTINGS = {
     (text) => emailAddress(text ?? "support@sparkpost.com"),
     "The address in the text for restricted domains.",
   ),
+  auditRetentionDays: setting(
+    "400",
+    wholeNumber(400, 1, 36_500),
+    "Days that the audit trail keeps its entries.",
+  ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
   logLevel: setting("info", oneOf("info", LOG_LEVELS), `One of ${LOG_LEVELS.join(", ")}.`),
 } as const satisfies Record<string, Setting<unknown>>;
+
+/** A setting as the console shows it. */
+export interface DescribedSetting {
+  readonly name: string;
+  /** Of a secret, whether it is set. */
+  readonly value: unknown;
+  readonly default: string;
+  readonly description: string;
+  readonly secret: boolean;
+}
 
 export type SettingKey = keyof typeof SETTINGS;
 export type Config = { readonly [K in SettingKey]: ReturnType<(typeof SETTINGS)[K]["parse"]> };
@@ -217,6 +249,18 @@ export function describeConfig(config: Config): Record<string, unknown> {
   );
 }
 
+/** Every setting with what is in force, in the order of the documentation. */
+export function listSettings(config: Config): readonly DescribedSetting[] {
+  const values = describeConfig(config);
+  return SETTING_KEYS.map((key) => ({
+    name: variableName(key),
+    value: values[variableName(key)],
+    default: SETTINGS[key].default,
+    description: SETTINGS[key].description,
+    secret: "secret" in SETTINGS[key],
+  }));
+}
+
 /** What no setting shows alone. */
 function conflicts(config: Config): readonly string[] {
   const listeners = (["apiListen", "edgeHttpListen", "edgeHttpsListen", "opsListen"] as const).flatMap(
@@ -231,10 +275,27 @@ function conflicts(config: Config): readonly string[] {
       .filter((other) => other.port === one.port && one.port !== 0 && overlap(one.host, other.host))
       .map((other) => `${variableName(one.key)} and ${variableName(other.key)} are the same address`),
   );
+  const tls = tlsConflict(config);
+  if (tls !== undefined) return [...same, tls];
   const isPart = config.roles.length < ROLES.length && config.databaseUrl === undefined;
   return isPart
     ? [...same, "WAYPOST_ROLES of less than all need WAYPOST_DATABASE_URL: a SQLite file is one machine's"]
     : same;
+}
+
+/** A pair that does not fit would keep the API from starting, again and again. */
+function tlsConflict({ apiTlsCertFile, apiTlsKeyFile }: Config): string | undefined {
+  if (apiTlsCertFile === undefined && apiTlsKeyFile === undefined) return undefined;
+  if (apiTlsCertFile === undefined || apiTlsKeyFile === undefined) {
+    return "WAYPOST_API_TLS_CERT_FILE and WAYPOST_API_TLS_KEY_FILE go together: one of them is missing";
+  }
+  try {
+    createSecureContext({ cert: readFileSync(apiTlsCertFile), key: readFileSync(apiTlsKeyFile) });
+    return undefined;
+  } catch {
+    // OpenSSL's own words would say less.
+    return "WAYPOST_API_TLS_CERT_FILE and WAYPOST_API_TLS_KEY_FILE are not a certificate and its key in PEM form";
+  }
 }
 
 function overlap(one: string, other: string): boolean {
@@ -373,14 +434,23 @@ function folder(text: string): string {
   return text;
 }
 
-/** Read once, so that what is wrong with it shows at the start. */
-function pemFile(path: string): string {
-  let content: string;
+/** Tried once, so that what is wrong with it shows at the start. */
+function readableFile(path: string): string {
+  readText(path);
+  return path;
+}
+
+function readText(path: string): string {
   try {
-    content = readFileSync(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
     throw new Error(`must be a file that can be read, but is '${path}'`);
   }
+}
+
+/** Read once, so that what is wrong with it shows at the start. */
+function pemFile(path: string): string {
+  const content = readText(path);
   if (!content.includes("-----BEGIN CERTIFICATE-----"))
     throw new Error("must be a file with PEM certificates");
   return content;

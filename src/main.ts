@@ -6,13 +6,16 @@ import { randomInt } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
-import { createAuthenticator } from "./api/authentication.ts";
+import { startAuditRetention } from "./api/audit-retention.ts";
+import { type Authenticate, createAuthenticator } from "./api/authentication.ts";
+import { loadConsole } from "./api/console-files.ts";
 import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
 import { limitPerTenant } from "./api/tenant-limit.ts";
 import { createNamePolicy } from "./compliance/restricted-names.ts";
-import type { Config } from "./config.ts";
+import { type Config, listSettings } from "./config.ts";
+import { configWarnings } from "./config-warnings.ts";
 import { type Hostname, isLocalhost } from "./domain/hostname.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
@@ -37,6 +40,7 @@ import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts"
 import { seal } from "./token/sealed.ts";
 import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
+import { packageVersion } from "./version.ts";
 
 export interface Control {
   /** `undefined` on a machine without the API. */
@@ -59,6 +63,10 @@ export const SPOOL_FOLDER = "spool";
 export const CERTIFICATE_FOLDER = "certificates";
 
 const VERIFICATION_INTERVAL_MS = 5_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** From the sources as from `dist/`. */
+const CONSOLE_FOLDER = join(import.meta.dirname, "../dist/console");
 
 /** Starts everything but the edge. What has started is stopped again when a later part fails. */
 export async function startControl(config: Config, log: Logger): Promise<Control> {
@@ -96,10 +104,15 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     up(startIngest({ spool, events: store.events, log: log.child({ area: "ingest" }) }));
     const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
-    if (config.roles.includes("worker"))
-      startBackgroundWork({ store, verifier, days: config.eventRetentionDays, log, up });
+    if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
+    const authenticate = createAuthenticator({
+      keys: store.apiKeys,
+      useSession: (idHash) =>
+        store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
+    });
     const routes = createRoutes({
       store,
+      authenticate,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
       sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
       isRestricted,
@@ -107,12 +120,19 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       ports: edgePorts(config),
       cnameTarget: config.cnameTarget,
       supportEmail: config.supportEmail,
+      sessionLifetimeMs: config.sessionHours * HOUR_MS,
+      version: packageVersion(),
+      settings: {
+        version: packageVersion(),
+        settings: [...listSettings(config)],
+        warnings: [...configWarnings(config)],
+      },
       now: Date.now,
     });
     const ops = up(createOperations({ store, spool, edgeStats, roles: config.roles }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = config.roles.includes("api")
-      ? await serveApi({ config, store, routes, log, up })
+      ? await serveApi({ config, store, routes, authenticate, log, up })
       : undefined;
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
@@ -131,29 +151,40 @@ function crash(error: Error): void {
 type Up = <T extends Stoppable>(part: T) => T;
 
 function startBackgroundWork(parts: {
+  config: Config;
   store: Store;
   verifier: Verifier;
-  days: number;
   log: Logger;
   up: Up;
 }): void {
-  const { store, verifier, days, log, up } = parts;
-  up(startRetention({ events: store.events, days, now: Date.now, log: log.child({ area: "retention" }) }));
+  const { config, store, verifier, up } = parts;
+  const log = parts.log.child({ area: "retention" });
+  up(startRetention({ events: store.events, days: config.eventRetentionDays, now: Date.now, log }));
+  const { auditTrail } = store;
+  up(startAuditRetention({ auditTrail, days: config.auditRetentionDays, now: Date.now, log }));
   const intervalMs = VERIFICATION_INTERVAL_MS;
-  up(startScheduler({ store: store.verification, verifier, now: Date.now, log, intervalMs }));
+  up(startScheduler({ store: store.verification, verifier, now: Date.now, log: parts.log, intervalMs }));
 }
 
 async function serveApi(parts: {
   config: Config;
   store: Store;
   routes: readonly Route[];
+  authenticate: Authenticate;
   log: Logger;
   up: Up;
 }): Promise<AddressInfo> {
-  const { config, store, routes, log, up } = parts;
+  const { config, store, routes, authenticate, log, up } = parts;
+  const { apiTlsCertFile: certFile, apiTlsKeyFile: keyFile } = config;
+  const console = loadConsole(CONSOLE_FOLDER);
+  if (console === undefined) log.warn({}, "there is no console: `npm run build` builds it");
   const api = await createApi({
     routes,
-    authenticate: createAuthenticator(store.apiKeys),
+    authenticate,
+    auditTrail: store.auditTrail,
+    now: Date.now,
+    console,
+    tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     subaccounts: store.subaccounts,
     trustedProxies: config.trustedProxies,
     isOutage,

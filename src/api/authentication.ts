@@ -1,4 +1,4 @@
-/** Turns the `Authorization` header into a {@link Principal}, and slows down whoever guesses. */
+/** Turns the `Authorization` header, or the console's session, into a {@link Principal}, and slows down whoever guesses. */
 import { timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 
@@ -11,6 +11,7 @@ import type { SubaccountId } from "../domain/subaccount.ts";
 import { apiKeyFromHeader, hashApiKey } from "./api-key.ts";
 import { GRANTS, type Grant } from "./grants.ts";
 import type { Principal } from "./principal.ts";
+import { hashSessionId } from "./session-cookie.ts";
 
 /** An API key as it is stored. */
 export interface ApiKeyRecord {
@@ -28,8 +29,18 @@ export interface ApiKeyFinder {
   findByHash(hash: string): Promise<ApiKeyRecord | undefined>;
 }
 
+export interface AuthenticationDeps {
+  readonly keys: ApiKeyFinder;
+  /** The key of a session that has not ended; counts as a use of it. */
+  readonly useSession: (
+    idHash: string,
+  ) => Promise<{ readonly key: ApiKeyRecord; readonly expiresAtMs: number } | undefined>;
+}
+
 export interface Credentials {
   readonly authorization: string | undefined;
+  /** Counts when there is no `authorization`. */
+  readonly sessionId: string | undefined;
   readonly address: string;
 }
 
@@ -43,13 +54,37 @@ const PREFIX_V6_BYTES = 8;
 const KNOWN_KEYS = 10_000;
 
 /**
- * Builds the check that every request passes. It throws `unauthorized` for an unknown key, `forbidden` for an address
+ * Builds the check that every request passes. Both ways in lead to the same key, its grants and addresses. It throws `unauthorized` for an unknown key, `forbidden` for an address
  * the key may not be used from, and `rate_limited` once an address has failed too often in a minute.
  */
-export function createAuthenticator(keys: ApiKeyFinder): Authenticate {
+export function createAuthenticator({ keys, useSession }: AuthenticationDeps): Authenticate {
+  const byKey = createKeyCheck(keys);
+  return async ({ authorization, sessionId, address }) => {
+    const principal =
+      authorization === undefined && sessionId !== undefined
+        ? await bySession(sessionId, useSession)
+        : await byKey(authorization, address);
+    if (principal.validIps !== undefined && !containsAddress(principal.validIps, address)) {
+      throw new AppError("forbidden", "the key may not be used from this address");
+    }
+    return principal;
+  };
+}
+
+/** A wrong id does not count as a guess: it is what every open page of an ended session goes on sending. */
+async function bySession(id: string, useSession: AuthenticationDeps["useSession"]): Promise<Principal> {
+  const idHash = hashSessionId(id);
+  const found = await useSession(idHash);
+  if (found === undefined) throw new AppError("unauthorized", "the session has ended");
+  return { ...toPrincipal(found.key), session: { idHash, expiresAtMs: found.expiresAtMs } };
+}
+
+function createKeyCheck(
+  keys: ApiKeyFinder,
+): (authorization: string | undefined, address: string) => Promise<Principal> {
   const failures = new RateLimiterMemory({ points: FAILURES_PER_MINUTE, duration: 60 });
   const known = new Set<string>();
-  return async ({ authorization, address }) => {
+  return async (authorization, address) => {
     const key = apiKeyFromHeader(authorization);
     const hash = key === undefined ? undefined : hashApiKey(key);
     const client = limiterKey(address);
@@ -63,11 +98,7 @@ export function createAuthenticator(keys: ApiKeyFinder): Authenticate {
     }
     if (!isKnown) await failures.reward(client);
     if (known.size < KNOWN_KEYS) known.add(hash);
-    const principal = toPrincipal(record);
-    if (principal.validIps !== undefined && !containsAddress(principal.validIps, address)) {
-      throw new AppError("forbidden", "the key may not be used from this address");
-    }
-    return principal;
+    return toPrincipal(record);
   };
 }
 
@@ -89,6 +120,7 @@ async function findKey(keys: ApiKeyFinder, hash: string): Promise<ApiKeyRecord |
 function toPrincipal(record: ApiKeyRecord): Principal {
   return {
     keyId: record.id,
+    keyLabel: record.label,
     grants: new Set(GRANTS.filter((grant: Grant) => record.grants.includes(grant))),
     subaccountId: record.subaccountId,
     validIps: record.validIps.length === 0 ? undefined : addressList(record.validIps),

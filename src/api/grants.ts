@@ -9,6 +9,8 @@ export const GRANTS = [
   "subaccounts/manage",
   "messages/wrap",
   "keys/manage",
+  "audit/view",
+  "settings/view",
 ] as const;
 export type Grant = (typeof GRANTS)[number];
 

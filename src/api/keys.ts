@@ -74,6 +74,7 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       summary: "Create an API key",
       description: "A key can grant only what its maker's key is granted.",
       body: CREATE,
+      audited: ["label", "grants", "valid_ips"],
       replies: { 200: Type.Object({ results: KEY }) },
       handle: (call) => create(call, call.body, deps),
     }),

@@ -53,7 +53,7 @@ const SUBACCOUNT_HEADER = {
 /** A route in the form that @fastify/swagger reads. */
 export function toFastifySchema(route: Route): FastifySchema {
   const isPublic = route.grant === "public";
-  const grant = isPublic ? "" : `Needs the grant \`${route.grant}\`.`;
+  const grant = isPublic || route.grant === "any" ? "" : `Needs the grant \`${route.grant}\`.`;
   return {
     summary: route.summary,
     description: [route.description, grant].filter(Boolean).join("\n\n"),

@@ -13,10 +13,13 @@ import type { Grant } from "./grants.ts";
 /** The holder of a key. `subaccountId` is set when the key belongs to a subaccount. */
 export interface Principal {
   readonly keyId: string;
+  readonly keyLabel: string;
   readonly grants: ReadonlySet<Grant>;
   readonly subaccountId: SubaccountId | undefined;
   /** Addresses the key may be used from; `undefined`: any. */
   readonly validIps: BlockList | undefined;
+  /** Set when the holder is signed in to the console. */
+  readonly session?: { readonly idHash: string; readonly expiresAtMs: number };
 }
 
 /** Whose rows a request sees, and whose it changes. */

@@ -13,10 +13,19 @@ export interface Call<Body = unknown> {
   /** Query parameters; of a repeated one, the last. */
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
+  readonly client: Client;
   /** Checked against the route's schema; `undefined` for routes without one. */
   readonly body: Body;
   readonly principal: Principal;
   readonly tenant: Tenant;
+}
+
+/** Where a request comes from. */
+export interface Client {
+  /** Behind a trusted proxy: the proxy's client. */
+  readonly address: string;
+  /** It came over TLS, as far as the last trusted proxy. */
+  readonly isSecure: boolean;
 }
 
 export interface Reply {
@@ -38,8 +47,8 @@ interface RouteDescription {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Fastify's pattern: `/api/v1/tracking-domains/:domain`. */
   readonly url: string;
-  /** What the key must be granted; `public` needs no key. */
-  readonly grant: Grant | "public";
+  /** What the key must be granted; `any` key will do; `public` needs none. */
+  readonly grant: Grant | "any" | "public";
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -51,6 +60,11 @@ interface RouteDescription {
   readonly failures?: readonly number[];
   /** Largest body in bytes; 1 MiB when absent. */
   readonly bodyLimit?: number;
+  /**
+   * Every route but a GET writes an entry into the audit trail, with the names of the fields it was given. This lists those
+   * whose text can be shown too, since it is no secret. `false`: a route that changes nothing, or writes its own entry.
+   */
+  readonly audited?: readonly string[] | false;
 }
 
 /** Another kind of body that a route takes, as it arrives: it may be larger than memory should hold. */

@@ -6,12 +6,17 @@ import type { EventStore } from "../events/event-store.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import type { Verification } from "../verification/verifier.ts";
+import { type AuditStore, auditRoutes } from "./audit.ts";
+import type { Authenticate } from "./authentication.ts";
 import { type CertificateStore, certificateRoutes } from "./certificates.ts";
 import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import { openLinkRoutes } from "./open-link.ts";
 import type { Route } from "./route.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
+import { type SessionStore, sessionRoutes } from "./sessions.ts";
+import { type ShownSettings, settingsRoutes } from "./settings.ts";
 import { type SubaccountStore, subaccountRoutes } from "./subaccounts.ts";
 import { type TrackingDomainStore, trackingDomainRoutes } from "./tracking-domains.ts";
 import { wrapRoutes } from "./wrap.ts";
@@ -26,6 +31,8 @@ export interface ApiStore {
   readonly apiKeys: ApiKeyStore;
   readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks">;
   readonly events: EventStore;
+  readonly sessions: SessionStore;
+  readonly auditTrail: AuditStore;
 }
 
 export interface RouteDeps {
@@ -38,6 +45,10 @@ export interface RouteDeps {
   readonly ports: EdgePorts;
   readonly cnameTarget: string;
   readonly supportEmail: string;
+  readonly authenticate: Authenticate;
+  readonly sessionLifetimeMs: number;
+  readonly version: string;
+  readonly settings: ShownSettings;
   readonly now: () => number;
 }
 
@@ -56,5 +67,15 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
     ...wrapRoutes({ ...store, keys: deps.keys, ports: deps.ports, now }),
+    ...openLinkRoutes({ ...store, keys: deps.keys, now }),
+    ...sessionRoutes({
+      ...store,
+      authenticate: deps.authenticate,
+      lifetimeMs: deps.sessionLifetimeMs,
+      version: deps.version,
+      now,
+    }),
+    ...auditRoutes(store),
+    ...settingsRoutes(deps.settings),
   ];
 }

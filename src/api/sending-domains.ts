@@ -77,6 +77,7 @@ export function sendingDomainRoutes(deps: SendingDomainDeps): readonly Route[] {
       body: UPDATE,
       replies: { 200: UPDATED },
       failures: [409],
+      audited: ["tracking_domain"],
       handle: (call) => put(call, call.body.tracking_domain, deps),
     }),
   ];

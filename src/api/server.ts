@@ -1,21 +1,32 @@
-/** The API's HTTP server: authentication before anything is read, one error mapper, one registration point for routes. */
+/**
+ * The HTTP server of API and console: authentication before anything is read, one error mapper, one registration point
+ * for routes, which also writes the audit trail.
+ */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { Readable } from "node:stream";
 
 import swagger from "@fastify/swagger";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 
+import type { AuditEntry } from "../domain/audit.ts";
 import { AppError } from "../domain/errors.ts";
+import { changeEntry, isAudited } from "./audit.ts";
 import type { Authenticate } from "./authentication.ts";
+import { type ConsoleFiles, findConsoleFile, sendConsoleFile } from "./console-files.ts";
 import { toErrorReply } from "./error-reply.ts";
 import { ERRORS_SCHEMA, OPENAPI_INFO, toFastifySchema } from "./openapi.ts";
 import { type Principal, resolveTenant, type SubaccountReader } from "./principal.ts";
 import { compileBodyCheck, readJsonBody } from "./request-body.ts";
+import { finishReply } from "./response-headers.ts";
 import type { Call, Reply, Route } from "./route.ts";
+import { isFromConsole, sessionIdOf } from "./session-cookie.ts";
+import { followTlsFiles, readTlsPair, type TlsFiles, type TlsPair } from "./tls-files.ts";
 
 /** The part of a logger that the API uses. */
 export interface ApiLog {
+  info(fields: object, message: string): void;
   error(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }
@@ -28,6 +39,12 @@ export interface ApiOptions {
   readonly trustedProxies: readonly string[];
   /** Whether an error means that the store does not answer. */
   readonly isOutage: (error: unknown) => boolean;
+  readonly auditTrail: { record(entry: AuditEntry): Promise<void> };
+  readonly now: () => number;
+  /** `undefined`: the console has not been built. */
+  readonly console: ConsoleFiles | undefined;
+  /** HTTPS instead of HTTP. */
+  readonly tls: TlsFiles | undefined;
   readonly log: ApiLog;
 }
 
@@ -43,36 +60,14 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAM_LENGTH = 253 * 3;
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** Builds the server; nothing listens yet. */
+/** Builds the server; nothing listens yet. Throws when the certificate's files cannot be used. */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const app = fastify({
-    logger: false,
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (_error, request, reply) => sendError(unknownPath(request.url), request, reply, options),
-    clientErrorHandler: answerUnreadableRequest,
-    http: { requireHostHeader: false },
-  });
-  app.server.on("checkExpectation", refuseExpectation);
-  app.removeAllContentTypeParsers();
-  // Every body arrives as bytes, and only routes that want JSON parse them: a client that sends one with a DELETE is served.
-  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
-  for (const { raw } of options.routes)
-    if (raw !== undefined) app.addContentTypeParser(raw.contentType, passOn);
-  app.setSerializerCompiler(() => JSON.stringify);
-  app.setValidatorCompiler(() => () => true);
-  app.addHook("onSend", plainJsonContentType);
-  // `Content-Type:` with nothing behind it says as little as none.
-  app.addHook("onRequest", async ({ headers }) => {
-    if (headers["content-type"] === "") delete headers["content-type"];
-  });
-  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options));
-  app.setNotFoundHandler((request) => {
-    throw missingRoute(request, [...options.routes, OPENAPI_ROUTE]);
-  });
-  app.addHook("onRequest", noteUntrustedProxy(options));
+  const tls = options.tls === undefined ? undefined : await readTlsPair(options.tls);
+  const app = createApp(options, tls);
+  const following =
+    options.tls === undefined || tls === undefined
+      ? undefined
+      : followTlsFiles(app.server as HttpsServer, options.tls, { current: tls, log: options.log });
   await app.register(swagger, {
     openapi: OPENAPI_INFO,
     // Shared schemas keep their names; the default calls them def-0, def-1, ….
@@ -91,8 +86,46 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       await app.listen({ host, port });
       return app.server.address() as AddressInfo;
     },
-    stop: () => app.close(),
+    stop: async () => {
+      await following?.stop();
+      await app.close();
+    },
   };
+}
+
+function createApp(options: ApiOptions, tls: TlsPair | undefined): FastifyInstance {
+  const app = fastify({
+    ...(tls === undefined ? {} : { https: tls }),
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (_error, request, reply) => sendError(unknownPath(request.url), request, reply, options),
+    clientErrorHandler: answerUnreadableRequest,
+    http: { requireHostHeader: false },
+  });
+  app.server.on("checkExpectation", refuseExpectation);
+  app.removeAllContentTypeParsers();
+  // Every body arrives as bytes, and only routes that want JSON parse them: a client that sends one with a DELETE is served.
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  for (const { raw } of options.routes)
+    if (raw !== undefined) app.addContentTypeParser(raw.contentType, passOn);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setValidatorCompiler(() => () => true);
+  app.addHook("onSend", finishReply);
+  // `Content-Type:` with nothing behind it says as little as none.
+  app.addHook("onRequest", async ({ headers }) => {
+    if (headers["content-type"] === "") delete headers["content-type"];
+  });
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, options));
+  app.setNotFoundHandler((request, reply) => {
+    const file = options.console === undefined ? undefined : findConsoleFile(options.console, request);
+    if (file !== undefined) return sendConsoleFile(request, reply, file);
+    throw missingRoute(request, [...options.routes, OPENAPI_ROUTE]);
+  });
+  app.addHook("onRequest", noteUntrustedProxy(options));
+  return app as unknown as FastifyInstance;
 }
 
 function register(app: FastifyInstance, route: Route, options: ApiOptions): void {
@@ -120,10 +153,32 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
         changes: route.method !== "GET",
         subaccounts: options.subaccounts,
       });
-      const call: Call = { ...textFields(request), headers: request.headers, body, principal, tenant };
-      return sendReply(reply, await answer(route, call, request));
+      const client = { address: request.ip, isSecure: isSecure(request) };
+      const call: Call = {
+        ...textFields(request),
+        headers: request.headers,
+        client,
+        body,
+        principal,
+        tenant,
+      };
+      const answered = await answer(route, call, request);
+      if (isAudited(route)) await recordChange(route, call, options);
+      return sendReply(reply, answered);
     },
   });
+}
+
+/** The change is made by now, so the caller hears that it was, whatever becomes of the entry. */
+async function recordChange(route: Route, call: Call, { auditTrail, now, log }: ApiOptions): Promise<void> {
+  try {
+    await auditTrail.record(changeEntry(route, call, now()));
+  } catch (error) {
+    log.error(
+      { err: error, method: route.method, route: route.url, keyId: call.principal.keyId },
+      "a change was made and could not be written into the audit trail",
+    );
+  }
 }
 
 async function answer(route: Route, call: Call, request: FastifyRequest): Promise<Reply> {
@@ -157,13 +212,25 @@ function sendReply(reply: FastifyReply, { status, body, contentType, headers = {
   return body;
 }
 
-const ANYBODY: Principal = { keyId: "", grants: new Set(), subaccountId: undefined, validIps: undefined };
+const ANYBODY: Principal = {
+  keyId: "",
+  keyLabel: "",
+  grants: new Set(),
+  subaccountId: undefined,
+  validIps: undefined,
+};
 
 async function authorize(request: FastifyRequest, route: Route, options: ApiOptions): Promise<Principal> {
   if (route.grant === "public") return ANYBODY;
-  const { authorization } = request.headers;
-  const principal = await options.authenticate({ authorization, address: request.ip });
-  if (!principal.grants.has(route.grant)) throw new AppError("forbidden", "the key lacks a grant");
+  const { headers } = request;
+  const sessionId = sessionIdOf(headers, { isSecure: isSecure(request), changes: route.method !== "GET" });
+  const principal = await options.authenticate({
+    authorization: headers.authorization,
+    sessionId,
+    address: request.ip,
+  });
+  if (route.grant !== "any" && !principal.grants.has(route.grant))
+    throw new AppError("forbidden", "the key lacks a grant");
   return principal;
 }
 
@@ -190,7 +257,9 @@ function sendError(
     );
   }
   if (status === 405) reply.header("allow", (known as AppError & { cause?: unknown }).cause);
-  if (status === 401) reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
+  // A browser would answer the console's own requests with a dialog of its own.
+  if (status === 401 && !isFromConsole(request.headers))
+    reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
   if (status === 429 || status === 503) reply.header("retry-after", status === 429 ? "60" : "5");
   // As bytes: Fastify adds a charset to the type of text, and answers to unreadable paths pass no hook that could mend it.
   return reply
@@ -249,6 +318,10 @@ function unknownPath(url: string): AppError {
   return new AppError("unknown_path", `There is nothing at ${url.split("?", 1)[0]?.slice(0, 500)}`);
 }
 
+function isSecure(request: FastifyRequest): boolean {
+  return request.protocol === "https";
+}
+
 function contentTypeOf(request: FastifyRequest): string | undefined {
   return request.headers["content-type"]?.toLowerCase();
 }
@@ -282,18 +355,6 @@ function textFields(request: FastifyRequest): {
       query.map(([name, value]) => [name, Array.isArray(value) ? (value.at(-1) ?? "") : value]),
     ),
   };
-}
-
-/** The specification prints `application/json`; JSON has no charset parameter (RFC 8259 section 11). */
-async function plainJsonContentType(
-  _request: FastifyRequest,
-  reply: FastifyReply,
-  payload: unknown,
-): Promise<unknown> {
-  const type = reply.getHeader("content-type");
-  if (typeof type === "string" && type.startsWith("application/json"))
-    reply.header("content-type", "application/json");
-  return payload;
 }
 
 /** What is not HTTP, too slow or too large in its headers never becomes a request; it gets a short answer and is closed. */

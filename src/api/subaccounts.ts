@@ -72,6 +72,7 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
       summary: "Create a subaccount",
       body: CREATE,
       replies: { 200: Type.Object({ results: CREATED }) },
+      audited: ["name", "key_label", "key_grants", "key_valid_ips"],
       handle: (call) => create(call, call.body, deps),
     }),
     route({
@@ -98,6 +99,7 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
       description: "A suspended or terminated subaccount can be read, not changed. Its links go on working.",
       body: UPDATE,
       replies: { 200: Type.Object({ results: Type.Object({ message: Type.String() }) }) },
+      audited: ["name", "status"],
       handle: async (call) => {
         if (!(await deps.subaccounts.update(idOf(call), call.body))) throw notFound(call);
         return results({ message: "Successfully updated subaccount information" });

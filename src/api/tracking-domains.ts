@@ -123,6 +123,7 @@ export function trackingDomainRoutes(deps: TrackingDomainDeps): readonly Route[]
       body: CREATE,
       replies: { 200: NAME_ONLY },
       failures: [409],
+      audited: ["domain"],
       handle: (call) => create(call.body, call.tenant, deps),
     }),
     route({

@@ -119,6 +119,7 @@ export function wrapRoutes(deps: WrapDeps): readonly Route[] {
       replies: { 200: WRAPPED },
       handle: (call) => wrap(call, call.body, deps),
       raw: rawMessage(deps),
+      audited: false,
     }),
   ];
 }

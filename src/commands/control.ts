@@ -29,8 +29,10 @@ export async function control(config: Config): Promise<void> {
 }
 
 function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control, log: Logger): void {
-  const at = ({ address, port }: { address: string; port: number }) => `http://${address}:${port}`;
-  const api = apiAddress === undefined ? undefined : at(apiAddress);
+  const at = ({ address, port }: { address: string; port: number }, scheme = "http") =>
+    `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  const apiScheme = config.apiTlsCertFile === undefined ? "http" : "https";
+  const api = apiAddress === undefined ? undefined : at(apiAddress, apiScheme);
   log.info({ api, ops: at(opsAddress) }, "control process is ready");
   if (firstKey === undefined) return;
   if (!process.stdout.isTTY) {
@@ -39,6 +41,7 @@ function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control,
   }
   process.stdout.write(`
 ${styleText("bold", "Waypost is running.")}
+  Console ${api}/
   API     ${api}/api/v1
   Edge    http://${config.edgeHttpListen.host}:${config.edgeHttpListen.port}
   Health  ${at(opsAddress)}/healthz, /readyz, /metrics

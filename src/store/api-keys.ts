@@ -114,7 +114,7 @@ function toRow(key: ApiKey): Selectable<StateTables["api_keys"]> {
   };
 }
 
-function toApiKey(row: Selectable<StateTables["api_keys"]>): ApiKey {
+export function toApiKey(row: Selectable<StateTables["api_keys"]>): ApiKey {
   return {
     id: row.id,
     hash: row.hash,

@@ -17,6 +17,8 @@ export interface ColumnTypes {
   readonly boolean: ReturnType<typeof sql>;
   /** 64 bits. */
   readonly integer: ReturnType<typeof sql>;
+  /** For a primary key that numbers its rows by itself. */
+  readonly counter: ReturnType<typeof sql>;
   /** What stands behind the closing parenthesis of `create table`. */
   readonly tableOptions: ReturnType<typeof sql>;
 }
@@ -26,6 +28,7 @@ export const SQLITE_TYPES: ColumnTypes = {
   text: sql`text`,
   boolean: sql`integer`,
   integer: sql`integer`,
+  counter: sql`integer`,
   tableOptions: sql`strict`,
 };
 
@@ -33,6 +36,7 @@ export const POSTGRES_TYPES: ColumnTypes = {
   text: sql`text collate "C"`,
   boolean: sql`boolean`,
   integer: sql`bigint`,
+  counter: sql`bigserial`,
   tableOptions: sql``,
 };
 

@@ -9,6 +9,7 @@ import type { EventStore } from "../events/event-store.ts";
 import type { MessageStore } from "../events/message-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
+import { type AuditTrail, createAuditTrail } from "./audit-trail.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
 import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
@@ -27,6 +28,7 @@ import { postgresMessages } from "./postgres/message-database.ts";
 import { openPool } from "./postgres/pool.ts";
 import { PostgresStateDialect } from "./postgres/state-dialect.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
+import { createSessions, type Sessions } from "./sessions.ts";
 import { openSqlite } from "./sqlite/connection.ts";
 import { indexFile } from "./sqlite/day-files.ts";
 import { openSqliteEvents } from "./sqlite/event-database.ts";
@@ -45,6 +47,8 @@ export interface Store {
   readonly machines: Machines;
   readonly subaccounts: Subaccounts;
   readonly apiKeys: ApiKeys;
+  readonly sessions: Sessions;
+  readonly auditTrail: AuditTrail;
   readonly installation: Installation;
   readonly verification: VerificationStore;
   readonly events: EventStore;
@@ -188,6 +192,8 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "messages" | 
     machines: createMachines(state),
     subaccounts: createSubaccounts(state),
     apiKeys: createApiKeys(state),
+    sessions: createSessions(state),
+    auditTrail: createAuditTrail(state),
     installation: createInstallation(state),
     verification: createVerificationStore(state),
   };

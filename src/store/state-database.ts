@@ -1,6 +1,7 @@
 /** The state's tables, and how they are changed: one writer at a time, on both databases. */
 import { type ColumnType, type Generated, type Kysely, sql, type Transaction } from "kysely";
 
+import type { AuditKind, AuditVia } from "../domain/audit.ts";
 import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
 import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
@@ -99,9 +100,35 @@ interface MachinesTable {
   started_at_ms: number;
 }
 
+interface SessionsTable {
+  id_hash: string;
+  key_id: string;
+  created_at_ms: number;
+  last_used_at_ms: number;
+  expires_at_ms: number;
+}
+
+export interface AuditEntriesTable {
+  sequence: Generated<number>;
+  at_ms: number;
+  kind: AuditKind;
+  key_id: string | null;
+  key_label: string | null;
+  via: AuditVia;
+  subaccount_id: SubaccountId | null;
+  address: string;
+  action: string;
+  method: string;
+  path: string;
+  /** A JSON object. */
+  fields: string;
+}
+
 export interface StateTables {
+  audit_entries: AuditEntriesTable;
   certificates: CertificatesTable;
   machines: MachinesTable;
+  sessions: SessionsTable;
   installation: InstallationTable;
   state_version: StateVersionTable;
   subaccounts: SubaccountsTable;

@@ -27,10 +27,13 @@ suite("what is published", () => {
   });
   after(() => api[Symbol.asyncDispose]());
 
-  test("every route keeps its method, path and grant", () => {
+  test("every route keeps its method, path and grant, and its place in the audit trail", () => {
     const nothing = {} as Parameters<typeof createRoutes>[0];
     const routes = createRoutes({ ...nothing, store: {} as (typeof nothing)["store"] });
-    const rows = routes.map(({ method, url, grant }) => `${method.padEnd(6)} ${url}  ${grant}`);
+    const rows = routes.map(({ method, url, grant, audited }) => {
+      const unaudited = method !== "GET" && audited === false ? "  (not audited)" : "";
+      return `${method.padEnd(6)} ${url}  ${grant}${unaudited}`;
+    });
     assertGolden("routes.txt", `${rows.join("\n")}\n`);
   });
 

@@ -38,17 +38,17 @@ export function migrationConformance(name: string, ground: Ground): void {
       const { db, types } = await ground.connect(t, location);
       const failing: Migrations = {
         ...stateMigrations(types),
-        "002-works": {
+        "998-works": {
           up: async (schema: Kysely<unknown>) => {
             await schema.schema.createTable("extra").addColumn("id", types.integer).execute();
             await sql`delete from tracking_domains`.execute(schema);
           },
         },
-        "003-fails": { up: (schema: Kysely<unknown>) => schema.schema.dropTable("no_such_table").execute() },
+        "999-fails": { up: (schema: Kysely<unknown>) => schema.schema.dropTable("no_such_table").execute() },
       };
       await assert.rejects(
         migrate(db, failing, TABLE),
-        /could not be brought up to date \(003-fails\); it is as it was/,
+        /could not be brought up to date \(999-fails\); it is as it was/,
       );
       await assert.rejects(sql`select * from extra`.execute(db), /extra/);
 

@@ -11,6 +11,7 @@ import { POSTGRES_TYPES } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { openPool, type PoolLimits } from "../../src/store/postgres/pool.ts";
 import { createTestDatabase } from "../postgres.ts";
+import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen } from "./ground.ts";
 import { messagesConformance } from "./messages-conformance.ts";
@@ -34,6 +35,7 @@ const postgres: Ground = {
 
 stateConformance("PostgreSQL", postgres);
 verificationConformance("PostgreSQL", postgres);
+consoleConformance("PostgreSQL", postgres);
 eventsConformance("PostgreSQL", postgres);
 messagesConformance("PostgreSQL", postgres);
 migrationConformance("PostgreSQL", postgres);

@@ -11,6 +11,7 @@ import { Kysely } from "kysely";
 import { SQLITE_TYPES } from "../../src/store/migrate.ts";
 import { openSqlite } from "../../src/store/sqlite/connection.ts";
 import { sqliteDialect } from "../../src/store/sqlite/kysely-dialect.ts";
+import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen, startProgram } from "./ground.ts";
 import { messagesConformance } from "./messages-conformance.ts";
@@ -34,6 +35,7 @@ const sqlite: Ground = {
 
 stateConformance("SQLite", sqlite);
 verificationConformance("SQLite", sqlite);
+consoleConformance("SQLite", sqlite);
 eventsConformance("SQLite", sqlite);
 messagesConformance("SQLite", sqlite);
 migrationConformance("SQLite", sqlite);
