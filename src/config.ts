@@ -156,6 +156,16 @@ export const SETTINGS = {
     "Days that the audit trail keeps its entries.",
   ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
+  messageRetentionDays: setting(
+    "60",
+    wholeNumber(60, 1, 36_500),
+    "Days that is kept what is known of a message (campaign, metadata, subject, …) from the call that wrapped it.",
+  ),
+  enrichmentDays: setting(
+    "60",
+    wholeNumber(60, 0, 36_500),
+    "Days after sending during which a message's events get what is known of it. Later ones have only what stands in the link.",
+  ),
   logLevel: setting("info", oneOf("info", LOG_LEVELS), `One of ${LOG_LEVELS.join(", ")}.`),
 } as const satisfies Record<string, Setting<unknown>>;
 

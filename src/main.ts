@@ -23,7 +23,9 @@ import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
 import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
-import { startIngest } from "./events/ingest.ts";
+import { createFactsStep } from "./events/facts-step.ts";
+import { type EnrichmentStep, startIngest } from "./events/ingest.ts";
+import { createMessageRecorder } from "./events/message-recorder.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
@@ -97,11 +99,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
         log,
       }),
     );
-    const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
-      log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
-    );
-    up({ stop: () => spool.close() });
-    up(startIngest({ spool, events: store.events, log: log.child({ area: "ingest" }) }));
+    const spool = startIngesting({ config, store, log, up });
     const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
     if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
@@ -113,6 +111,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const routes = createRoutes({
       store,
       authenticate,
+      messages: createMessageRecorder(store.messages),
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
       sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
       isRestricted,
@@ -150,6 +149,23 @@ function crash(error: Error): void {
 
 type Up = <T extends Stoppable>(part: T) => T;
 
+/** Reads the spools of this machine, and moves their events to the store. */
+function startIngesting(parts: { config: Config; store: Store; log: Logger; up: Up }): SpoolReader {
+  const { config, store, log, up } = parts;
+  const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
+    log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
+  );
+  up({ stop: () => spool.close() });
+  const steps = createEnrichment(config, store);
+  up(startIngest({ spool, events: store.events, steps, log: log.child({ area: "ingest" }) }));
+  return spool;
+}
+
+/** What happens to events between spool and store, in this order. */
+function createEnrichment(config: Config, store: Store): readonly EnrichmentStep[] {
+  return [createFactsStep({ messages: store.messages, days: config.enrichmentDays })];
+}
+
 function startBackgroundWork(parts: {
   config: Config;
   store: Store;
@@ -158,10 +174,12 @@ function startBackgroundWork(parts: {
   up: Up;
 }): void {
   const { config, store, verifier, up } = parts;
-  const log = parts.log.child({ area: "retention" });
-  up(startRetention({ events: store.events, days: config.eventRetentionDays, now: Date.now, log }));
+  const retention = { now: Date.now, log: parts.log.child({ area: "retention" }) };
+  up(startRetention({ ...retention, what: "events", dated: store.events, days: config.eventRetentionDays }));
+  const { messageRetentionDays: days } = config;
+  up(startRetention({ ...retention, what: "message facts", dated: store.messages, days }));
   const { auditTrail } = store;
-  up(startAuditRetention({ auditTrail, days: config.auditRetentionDays, now: Date.now, log }));
+  up(startAuditRetention({ ...retention, auditTrail, days: config.auditRetentionDays }));
   const intervalMs = VERIFICATION_INTERVAL_MS;
   up(startScheduler({ store: store.verification, verifier, now: Date.now, log: parts.log, intervalMs }));
 }

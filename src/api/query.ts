@@ -56,6 +56,21 @@ export function timeParameter(query: Query, name: string): number | undefined {
   return time;
 }
 
+/** A JSON object. */
+export function objectParameter(query: Query, name: string): Record<string, unknown> | undefined {
+  const text = query[name];
+  if (text === undefined || text === "") return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid(name, "must be a JSON object");
+  return value as Record<string, unknown>;
+}
+
 /** Every entry must be one of the closed set. */
 export function choicesParameter<T extends string>(
   query: Query,

@@ -3,6 +3,7 @@ import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
+import type { MessageRecorder } from "../events/message-recorder.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import type { Verification } from "../verification/verifier.ts";
@@ -37,6 +38,7 @@ export interface ApiStore {
 
 export interface RouteDeps {
   readonly store: ApiStore;
+  readonly messages: MessageRecorder;
   readonly keys: () => KeyRing;
   /** A private key as it may be stored. */
   readonly sealKey: (keyPem: string) => string;
@@ -66,7 +68,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...subaccountRoutes({ ...store, now }),
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
-    ...wrapRoutes({ ...store, keys: deps.keys, ports: deps.ports, now }),
+    ...wrapRoutes({ ...store, messages: deps.messages, keys: deps.keys, ports: deps.ports, now }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({
       ...store,

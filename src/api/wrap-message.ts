@@ -7,14 +7,21 @@ import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { AppError } from "../domain/errors.ts";
-import { domainOfAddress } from "../domain/hostname.ts";
 import type { Selection } from "../domain/selection.ts";
 import { createMessageWrapper, type MessageWrapper } from "../wrap/mime.ts";
-import { messageHeaderField } from "../wrap/mime-header.ts";
-import { CONTROL_HEADER, optionsInHeader } from "./control-header.ts";
-import { selectDomain } from "./domain-selection.ts";
-import { booleanParameter, choicesParameter } from "./query.ts";
+import { CONTROL_HEADER, readControlHeader } from "./control-header.ts";
+import { type DomainWish, selectDomain } from "./domain-selection.ts";
+import { booleanParameter, choicesParameter, listParameter, objectParameter } from "./query.ts";
 import { type Call, type RawBody, type Reply, results } from "./route.ts";
+import {
+  type CallFacts,
+  type FactsContext,
+  factsInMessage,
+  mergeFacts,
+  parseFacts,
+  sendingDomainOf,
+  wrappedCalls,
+} from "./wrap-facts.ts";
 import {
   compileOptions,
   OPTION_NAMES,
@@ -25,7 +32,7 @@ import {
 } from "./wrap-options.ts";
 
 export const RAW_MESSAGE_DESCRIPTION =
-  "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead) and the options by their names. Options may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`) say what was used.";
+  "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead), the options by their names, and `campaign_id`, `metadata` (JSON), `tags` (separated by commas), `template_id`, `template_version`, `transmission_id`, `ip_pool` and `return_path` as in a JSON body. Options, campaign_id, metadata and tags may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id`, `X-Waypost-Transmission-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`) say what was used.";
 
 const LIMIT_BYTES = 64 * 1024 * 1024;
 /** As far as wrapping reads a header: what stands in a longer one could not be taken out. */
@@ -47,9 +54,14 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
     nowMs: deps.now(),
   });
   const dryRun = booleanParameter(query, "dry_run") ?? false;
+  const given = factsInQuery(query);
   const { start, rest } = await readHeader(call.body);
-  const options = { ...optionsInHeader(start), ...optionsInQuery(query) };
-  const selection = await selectDomain(wishOf(query, start), tenant.write, deps);
+  const header = readControlHeader(start);
+  const options = { ...header.options, ...optionsInQuery(query) };
+  const facts = mergeFacts(header.facts, { ...factsInMessage(start), ...given });
+  const context = { options, sendingDomain: sendingDomainOf({ ...query, ...facts }), ...sizeOf(call, start) };
+  const parsed = parseFacts(facts, context);
+  const selection = await selectDomain(wishOf(query, context.sendingDomain), tenant.write, deps);
   const off = selection.kind === "untracked" && !dryRun ? ({ tracking: "off" } as const) : {};
   const wrapper = createMessageWrapper(
     { ...recipient, ...off },
@@ -60,11 +72,49 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   );
   const pieces = wrapPieces(wrapper, start, rest);
   if (dryRun) return report(pieces, wrapper, selection);
+  const recorded = wrappedCalls(parsed, [recipient], selection);
+  await deps.messages.record(recorded);
   return {
     status: 200,
     contentType: "message/rfc822",
-    headers: { "x-waypost-message-id": recipient.messageId, ...headersOf(selection) },
+    headers: {
+      "x-waypost-message-id": recipient.messageId,
+      ...(recorded.length > 0 && { "x-waypost-transmission-id": parsed.transmissionId }),
+      ...headersOf(selection),
+    },
     body: Readable.from(pieces, { objectMode: false }),
+  };
+}
+
+const TEXT_FACTS = [
+  "campaign_id",
+  "template_id",
+  "template_version",
+  "transmission_id",
+  "ip_pool",
+  "return_path",
+] as const;
+
+function factsInQuery(query: Call["query"]): CallFacts {
+  const texts = TEXT_FACTS.map((name) => [name, query[name]] as const);
+  const tags = listParameter(query, "tags");
+  const metadata = objectParameter(query, "metadata");
+  return {
+    ...Object.fromEntries(texts.filter(([, value]) => value !== undefined)),
+    ...(tags && { tags: [...tags] }),
+    ...(metadata && { metadata }),
+  };
+}
+
+/** As far as it is known before the message is there. An AMP part further down shows in its events. */
+function sizeOf(
+  { headers }: Pick<Call, "headers">,
+  start: Buffer,
+): Pick<FactsContext, "msgSize" | "ampEnabled"> {
+  const length = Number(headers["content-length"]);
+  return {
+    msgSize: Number.isNaN(length) ? undefined : length,
+    ampEnabled: start.includes("text/x-amp-html"),
   };
 }
 
@@ -85,10 +135,7 @@ function optionsInQuery(query: Call["query"]): WrapOptions {
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-function wishOf(query: Call["query"], start: Buffer): { tracking_domain?: string; sending_domain?: string } {
-  const from = messageHeaderField(start, "from") ?? "";
-  const address = /<([^<>]*)>\s*$/.exec(from)?.[1] ?? from;
-  const sendingDomain = query["sending_domain"] ?? domainOfAddress(address.trim());
+function wishOf(query: Call["query"], sendingDomain: string | undefined): DomainWish {
   return {
     ...(query["tracking_domain"] === undefined ? {} : { tracking_domain: query["tracking_domain"] }),
     ...(sendingDomain === undefined ? {} : { sending_domain: sendingDomain }),

@@ -6,6 +6,7 @@ import { isMessageId, type MessageId, newMessageId } from "../domain/message-id.
 import type { Selection } from "../domain/selection.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
+import type { MessageRecorder } from "../events/message-recorder.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { CompileOptions, Recipient } from "../wrap/options.ts";
 import type { LinkReport, SkippedPart } from "../wrap/report.ts";
@@ -15,6 +16,7 @@ export interface WrapDeps extends SelectionDeps {
   /** Sealing keys may be rotated while the server runs. */
   readonly keys: () => KeyRing;
   readonly ports: EdgePorts;
+  readonly messages: MessageRecorder;
   readonly now: () => number;
 }
 

@@ -9,9 +9,21 @@ import type { Selection } from "../domain/selection.ts";
 import { compile } from "../wrap/compile.ts";
 import { compileMessage } from "../wrap/mime.ts";
 import type { CompileOptions, Recipient } from "../wrap/options.ts";
-import { CONTROL_HEADER, optionsInHeader } from "./control-header.ts";
+import { CONTROL_HEADER, readControlHeader } from "./control-header.ts";
 import { selectDomain } from "./domain-selection.ts";
 import { type Call, type Reply, type Route, routeWithBody } from "./route.ts";
+import {
+  CALL_FACTS,
+  type CallFacts,
+  type FactsContext,
+  factsInMessage,
+  mergeFacts,
+  parseFacts,
+  parseRecipientFacts,
+  RECIPIENT_FACTS,
+  sendingDomainOf,
+  wrappedCalls,
+} from "./wrap-facts.ts";
 import { RAW_MESSAGE_DESCRIPTION, rawMessage } from "./wrap-message.ts";
 import {
   compileOptions,
@@ -21,7 +33,6 @@ import {
   switchOf,
   WRAP_OPTIONS,
   type WrapDeps,
-  type WrapOptions,
 } from "./wrap-options.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -32,6 +43,7 @@ const MAX_LINKS = 10_000;
 const MAX_SEALED_LINKS = 1_000_000;
 /** How long a call may work before others get a turn. */
 const TURN_MS = 10;
+const AMP_TYPE = "text/x-amp-html";
 const CONTENT = Type.Object(
   {
     html: Type.Optional(Type.String()),
@@ -51,13 +63,18 @@ const RECIPIENT = Type.Object({
       description: "What this recipient agreed to. Default: full.",
     }),
   ),
+  ...RECIPIENT_FACTS,
 });
 const BODY = Type.Object({
   content: CONTENT,
   recipients: Type.Array(RECIPIENT, { minItems: 1, maxItems: MAX_RECIPIENTS }),
   options: Type.Optional(WRAP_OPTIONS),
+  ...CALL_FACTS,
   sending_domain: Type.Optional(
-    Type.String({ maxLength: 1024, description: "The domain of the From: address." }),
+    Type.String({
+      maxLength: 1024,
+      description: "The domain of the From: address, when `from` does not say it.",
+    }),
   ),
   tracking_domain: Type.Optional(
     Type.String({
@@ -86,6 +103,9 @@ const WRAPPED = Type.Object(
     results: Type.Object(
       {
         tracking_domain: Type.Optional(Type.String({ description: "Absent when nothing could be tracked." })),
+        transmission_id: Type.Optional(
+          Type.String({ description: "In these messages' events. Absent when no message is tracked." }),
+        ),
         untracked_reason: Type.Optional(Type.Enum(["no_tracking_domain", "tracking_domain_not_usable"])),
         messages: Type.Array(
           Type.Object(
@@ -126,31 +146,51 @@ export function wrapRoutes(deps: WrapDeps): readonly Route[] {
 
 async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply> {
   const nowMs = deps.now();
-  const recipients = body.recipients.map((recipient, index) =>
-    parseRecipient(recipient, { field: `recipients[${index}].`, subaccountId: tenant.write, nowMs }),
-  );
-  const selection = await selectDomain(body, tenant.write, deps);
-  const compiled = compileContent(body, (options) =>
-    compileOptions(options, { selection, keys: deps.keys(), ports: deps.ports }),
+  const content = readContent(body);
+  const facts = parseFacts(content.facts, content);
+  const recipients = body.recipients.map((recipient, index) => {
+    const field = `recipients[${index}].`;
+    return {
+      ...parseRecipient(recipient, { field, subaccountId: tenant.write, nowMs }),
+      ...parseRecipientFacts(recipient, facts, field),
+    };
+  });
+  const wish = { ...body, ...(content.sendingDomain && { sending_domain: content.sendingDomain }) };
+  const selection = await selectDomain(wish, tenant.write, deps);
+  const compiled = compileContent(
+    content,
+    compileOptions(content.options, { selection, keys: deps.keys(), ports: deps.ports }),
   );
   refuseTooManyLinks(compiled, recipients.length);
-  return { status: 200, body: Readable.from(reply({ body, recipients, selection, compiled })) };
+  const calls = body.dry_run === true ? [] : wrappedCalls(facts, recipients, selection);
+  await deps.messages.record(calls);
+  const transmissionId = calls[0]?.facts.transmissionId;
+  return {
+    status: 200,
+    body: Readable.from(reply({ body, recipients, selection, compiled, transmissionId })),
+  };
 }
 
-interface Compiled extends Report {
-  readonly render: (recipient: Recipient) => Content;
-  /** What goes out when there is no tracking domain to wrap with. */
-  readonly untracked: (recipient: Recipient) => Content;
+interface ReadContent extends FactsContext {
+  readonly parts: Omit<Content, "email_rfc822">;
+  /** Instead of parts. */
+  readonly message: Buffer | undefined;
+  /** The call's, and behind them those of the message. */
+  readonly facts: CallFacts;
 }
 
-function compileContent(
-  { content, options = {} }: Body,
-  resolve: (options: WrapOptions) => CompileOptions,
-): Compiled {
-  const { email_rfc822, ...parts } = content;
+function readContent(body: Body): ReadContent {
+  const { email_rfc822, ...parts } = body.content;
   if (email_rfc822 === undefined) {
-    const { links, render } = compile(parts, resolve(options));
-    return { links, render, untracked: () => parts };
+    return {
+      parts,
+      message: undefined,
+      facts: body,
+      options: body.options ?? {},
+      sendingDomain: sendingDomainOf(body),
+      msgSize: Object.values(parts).reduce((sum, part) => sum + Buffer.byteLength(part), 0),
+      ampEnabled: parts.amp_html !== undefined,
+    };
   }
   if (Object.keys(parts).length > 0) {
     throw new AppError(
@@ -159,10 +199,31 @@ function compileContent(
     );
   }
   const message = Buffer.from(email_rfc822);
-  const compiled = compileMessage(message, {
-    ...resolve({ ...optionsInHeader(message), ...options }),
-    dropFields: [CONTROL_HEADER],
-  });
+  const header = readControlHeader(message);
+  const facts = mergeFacts(header.facts, { ...factsInMessage(message), ...body });
+  return {
+    parts,
+    message,
+    facts,
+    options: { ...header.options, ...body.options },
+    sendingDomain: sendingDomainOf({ ...body, ...facts }),
+    msgSize: message.length,
+    ampEnabled: message.includes(AMP_TYPE),
+  };
+}
+
+interface Compiled extends Report {
+  readonly render: (recipient: Recipient) => Content;
+  /** What goes out when there is no tracking domain to wrap with. */
+  readonly untracked: (recipient: Recipient) => Content;
+}
+
+function compileContent({ parts, message }: ReadContent, options: CompileOptions): Compiled {
+  if (message === undefined) {
+    const { links, render } = compile(parts, options);
+    return { links, render, untracked: () => parts };
+  }
+  const compiled = compileMessage(message, { ...options, dropFields: [CONTROL_HEADER] });
   const render = (recipient: Recipient): Content => ({ email_rfc822: compiled.render(recipient).toString() });
   const untracked = (recipient: Recipient): Content => render({ ...recipient, tracking: "off" });
   return { links: compiled.links, skipped: compiled.skipped, render, untracked };
@@ -182,15 +243,19 @@ interface Work {
   readonly recipients: readonly Recipient[];
   readonly selection: Selection;
   readonly compiled: Compiled;
+  readonly transmissionId: string | undefined;
 }
 
 /** The reply in pieces, a message each: 2,000 large ones never stand in memory at once. */
-async function* reply({ body, recipients, selection, compiled }: Work): AsyncGenerator<string> {
-  const about =
-    selection.kind === "selected"
-      ? `"tracking_domain":${JSON.stringify(selection.domain.domain)}`
-      : `"untracked_reason":${JSON.stringify(selection.reason)}`;
-  yield `{"results":{${about},"messages":[`;
+async function* reply(work: Work): AsyncGenerator<string> {
+  const { body, recipients, selection, compiled, transmissionId } = work;
+  const about = {
+    ...(transmissionId !== undefined && { transmission_id: transmissionId }),
+    ...(selection.kind === "selected"
+      ? { tracking_domain: selection.domain.domain }
+      : { untracked_reason: selection.reason }),
+  };
+  yield `{"results":${JSON.stringify(about).slice(0, -1)},"messages":[`;
   let separator = "";
   let turnEndsMs = performance.now() + TURN_MS;
   const render = selection.kind === "selected" ? compiled.render : compiled.untracked;

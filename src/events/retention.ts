@@ -1,5 +1,4 @@
-/** Drops events past their retention: whole UTC days, once at the start and then every day. */
-import type { EventStore } from "./event-store.ts";
+/** Drops what is past its retention: whole UTC days, once at the start and then every day. */
 
 export interface RetentionLog {
   info(fields: object, message: string): void;
@@ -7,8 +6,10 @@ export interface RetentionLog {
 }
 
 export interface RetentionOptions {
-  readonly events: Pick<EventStore, "dropBefore">;
-  /** How long an event is kept; its day is dropped once all of it is older. */
+  /** In the log. */
+  readonly what: "events" | "message facts";
+  readonly dated: { dropBefore(timestampMs: number): Promise<number> };
+  /** How long one is kept; its day is dropped once all of it is older. */
   readonly days: number;
   readonly now: () => number;
   readonly log: RetentionLog;
@@ -45,13 +46,13 @@ export function startRetention(options: RetentionOptions): Retention {
   };
 }
 
-async function dropOld({ events, days, now, log }: RetentionOptions): Promise<boolean> {
+async function dropOld({ what, dated, days, now, log }: RetentionOptions): Promise<boolean> {
   try {
-    const dropped = await events.dropBefore(now() - days * DAY_MS);
-    if (dropped > 0) log.info({ days: dropped }, "events past their retention were dropped");
+    const dropped = await dated.dropBefore(now() - days * DAY_MS);
+    if (dropped > 0) log.info({ what, days: dropped }, "days past their retention were dropped");
     return true;
   } catch (error) {
-    log.warn({ err: error }, "events past their retention could not be dropped, trying again later");
+    log.warn({ err: error, what }, "days past their retention could not be dropped, trying again later");
     return false;
   }
 }

@@ -16,6 +16,7 @@ import type {
   StoredMessage,
   WrappedCall,
 } from "../events/message-store.ts";
+import { RecentlyUsed } from "../events/recently-used.ts";
 import { dayOf, type EventDay } from "./event-day.ts";
 import { MESSAGE_TABLES, type MessageBatch, type MessageRow } from "./message-columns.ts";
 import type { MessageDatabase } from "./message-database.ts";
@@ -45,8 +46,8 @@ const SELECTED = sql`sent_at_seconds, message_id, subaccount_id, rcpt_to, transm
 const MAX_REMEMBERED = 1000;
 
 export function createMessageStore(database: MessageDatabase): MessageStore {
-  const written = new Remembered<string>(MAX_REMEMBERED);
-  const read = new Remembered<SharedFacts>(MAX_REMEMBERED);
+  const written = new RecentlyUsed<string, string>(MAX_REMEMBERED);
+  const read = new RecentlyUsed<string, SharedFacts>(MAX_REMEMBERED);
   return {
     async record(calls) {
       const { batches, shared } = toBatches(calls, written);
@@ -66,41 +67,13 @@ export function createMessageStore(database: MessageDatabase): MessageStore {
   };
 }
 
-/** The least recently used makes room. */
-class Remembered<Value> {
-  readonly #values = new Map<string, Value>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  get(key: string): Value | undefined {
-    const value = this.#values.get(key);
-    if (value !== undefined) this.set(key, value);
-    return value;
-  }
-
-  clear(): void {
-    this.#values.clear();
-  }
-
-  set(key: string, value: Value): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    const [leastRecentlyUsed] = this.#values.keys();
-    if (this.#values.size > this.#most && leastRecentlyUsed !== undefined)
-      this.#values.delete(leastRecentlyUsed);
-  }
-}
-
 interface Batches {
   readonly batches: readonly MessageBatch[];
   /** What is to be remembered once the batches are stored. */
   readonly shared: ReadonlyMap<string, string>;
 }
 
-function toBatches(calls: readonly WrappedCall[], written: Remembered<string>): Batches {
+function toBatches(calls: readonly WrappedCall[], written: RecentlyUsed<string, string>): Batches {
   const shared = new Map<string, string>();
   const days = Map.groupBy(calls, ({ sentAtSeconds }) => dayOf(sentAtSeconds * 1000));
   const batches = [...days]
@@ -154,7 +127,7 @@ function toRows(
 async function find(
   database: MessageDatabase,
   keys: readonly MessageKey[],
-  read: Remembered<SharedFacts>,
+  read: RecentlyUsed<string, SharedFacts>,
 ): Promise<readonly (MessageFacts | undefined)[]> {
   const days = Map.groupBy(keys, ({ sentAtSeconds }) => dayOf(sentAtSeconds * 1000));
   const found = new Map<string, MessageFacts>();
@@ -168,7 +141,11 @@ async function find(
 
 async function findOnDay(
   database: MessageDatabase,
-  { day, keys, read }: { day: EventDay; keys: readonly MessageKey[]; read: Remembered<SharedFacts> },
+  {
+    day,
+    keys,
+    read,
+  }: { day: EventDay; keys: readonly MessageKey[]; read: RecentlyUsed<string, SharedFacts> },
 ): Promise<(readonly [string, MessageFacts])[]> {
   const run = database.onDay(day);
   const rows = await run(sql<SelectedMessage>`
@@ -187,10 +164,16 @@ async function findOnDay(
       select shared_id, facts from shared_facts where shared_id ${database.amongTexts(unknown)}`);
     for (const { shared_id: id, facts } of texts) shared.set(id, parse(id, facts, read));
   }
+  // Most messages of a call have nothing of their own: they share one object.
+  const common = new Map<string, MessageFacts>();
   return rows.flatMap((row) => {
-    const facts = shared.get(row.shared_id);
-    const key = { messageId: row.message_id, sentAtSeconds: row.sent_at_seconds };
-    return facts === undefined ? [] : [[textOf(key), toFacts(row, facts)] as const];
+    const ofCall = shared.get(row.shared_id);
+    if (ofCall === undefined) return [];
+    const isCommon = row.rcpt_meta === null && row.rcpt_tags === null;
+    const call = `${row.shared_id} ${row.transmission_id}`;
+    const facts = (isCommon ? common.get(call) : undefined) ?? toFacts(row, ofCall);
+    if (isCommon) common.set(call, facts);
+    return [[textOf({ messageId: row.message_id, sentAtSeconds: row.sent_at_seconds }), facts] as const];
   });
 }
 
@@ -211,7 +194,7 @@ const IN_ORDER: OrderedSelect<PositionedMessage> = {
   },
 };
 
-function toStored(row: PositionedMessage, read: Remembered<SharedFacts>): StoredMessage {
+function toStored(row: PositionedMessage, read: RecentlyUsed<string, SharedFacts>): StoredMessage {
   const shared = read.get(row.shared_id) ?? parse(row.shared_id, row.facts, read);
   return {
     position: row.position,
@@ -226,7 +209,7 @@ function toStored(row: PositionedMessage, read: Remembered<SharedFacts>): Stored
   };
 }
 
-function parse(id: string, facts: string, read: Remembered<SharedFacts>): SharedFacts {
+function parse(id: string, facts: string, read: RecentlyUsed<string, SharedFacts>): SharedFacts {
   const parsed = JSON.parse(facts) as SharedFacts;
   read.set(id, parsed);
   return parsed;

@@ -5,6 +5,9 @@ import { after, before, suite, test } from "node:test";
 
 import { ERROR_KINDS } from "../../src/api/error-reply.ts";
 import { createRoutes } from "../../src/api/routes.ts";
+import { EVENT_TYPES } from "../../src/domain/event.ts";
+import { sampleEvent, toMessageEvent, toWebhookEvent } from "../../src/events/message-event.ts";
+import { bareRecord } from "../../src/events/recorded-event.ts";
 import { startTestApi, type TestApi } from "./harness.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../golden");
@@ -42,6 +45,16 @@ suite("what is published", () => {
     assert.equal(status, 200);
     assert.equal(json.openapi, "3.1.0");
     assertGolden("openapi.json", `${JSON.stringify(json, null, 2)}\n`);
+  });
+
+  test("an event of every type keeps the shapes in which the Events API and webhooks show it", () => {
+    const bare = bareRecord({ ...sampleEvent("click"), subaccountId: 0 });
+    const { facts: _facts, geoIp: _geoIp, targetLinkName: _name, ...untold } = bare;
+    const shapes = [...EVENT_TYPES.map(sampleEvent), untold].map((event) => ({
+      api: toMessageEvent(event),
+      webhook: toWebhookEvent(event),
+    }));
+    assertGolden("message-events.json", `${JSON.stringify(shapes, null, 2)}\n`);
   });
 
   test("the error catalogue is the one that was reviewed", () => {

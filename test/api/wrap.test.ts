@@ -73,7 +73,9 @@ onBothDatabases("a mail and what comes of it", (database) => {
     );
     assert.equal(events.total_count, 2);
     assert.deepEqual(events.links, {});
-    const { event_id, timestamp, injection_time, ...click } = events.results[0];
+    const { event_id, timestamp, injection_time, transmission_id, ...click } = events.results[0];
+    assert.match(transmission_id, /^\d{18}$/);
+    assert.equal(transmission_id, json.results.transmission_id);
     assert.ok(/^\d+$/.test(event_id) && Date.parse(timestamp) >= Date.parse(injection_time));
     assert.deepEqual(click, {
       type: "click",
@@ -82,6 +84,17 @@ onBothDatabases("a mail and what comes of it", (database) => {
       rcpt_to: "ann@example.com",
       raw_rcpt_to: "Ann@Example.com",
       recipient_domain: "example.com",
+      routing_domain: "example.com",
+      rcpt_meta: {},
+      rcpt_tags: [],
+      msg_size: Buffer.byteLength(HTML),
+      open_tracking: true,
+      click_tracking: true,
+      initial_pixel: true,
+      amp_enabled: false,
+      is_prefetched: false,
+      is_proxy: false,
+      is_bot: false,
       tracking_domain: "click.acme.com",
       target_link_url: "https://www.example.com/?a=1&b=2",
       target_link_name: "boots",

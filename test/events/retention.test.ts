@@ -48,7 +48,8 @@ test("a day's file goes once all of it is past the retention, at the start and t
   };
   const third = new Promise<void>((resolve) => waiting.push(resolve));
   const retention = startRetention({
-    events: counted,
+    what: "events",
+    dated: counted,
     days: 2,
     now: () => nowMs,
     log: silent,
@@ -76,12 +77,19 @@ test("a drop that fails is said and tried again, and stopping ends it", async ()
     info: (_: object, message: string) => said.push(message),
     warn: (_: object, message: string) => said.push(message),
   };
-  const retention = startRetention({ events, days: 1, now: () => NOW_MS, log, retryMs: 1 });
+  const retention = startRetention({
+    what: "events",
+    dated: events,
+    days: 1,
+    now: () => NOW_MS,
+    log,
+    retryMs: 1,
+  });
   await again;
   await retention.stop();
   assert.deepEqual(said, [
-    "events past their retention could not be dropped, trying again later",
-    "events past their retention were dropped",
+    "days past their retention could not be dropped, trying again later",
+    "days past their retention were dropped",
   ]);
   assert.equal(calls, 2);
 });
