@@ -1,11 +1,28 @@
 /**
  * `npm test [FILE…]`: all tests, or those named, with what they need around them. PostgreSQL is the one at
- * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster. Nothing is skipped: what is missing ends the run.
+ * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster; the certificate authority is the pebble at
+ * WAYPOST_TEST_PEBBLE, else the one on PATH. Nothing is skipped: what is missing ends the run.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 
-import { findPostgresBinaries, startThrowawayPostgres } from "./throwaway-postgres.ts";
+import { findOrInstall, type NeededProgram, searchFolders } from "./debian-package.ts";
+import { POSTGRES, startThrowawayPostgres } from "./throwaway-postgres.ts";
+
+/** The folder with Let's Encrypt's test authority. */
+const PEBBLE: NeededProgram = {
+  what: "pebble",
+  debianPackage: "pebble",
+  insteadSet: "WAYPOST_TEST_PEBBLE",
+  search: () => searchFolders(["pebble"]),
+};
+
+const OPENSSL: NeededProgram = {
+  what: "OpenSSL",
+  debianPackage: "openssl",
+  search: () => searchFolders(["openssl"]),
+};
 
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
@@ -19,11 +36,16 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
 });
 
 async function main(args: readonly string[]): Promise<number> {
-  const given = process.env["WAYPOST_TEST_DATABASE_URL"];
-  if (given !== undefined && given !== "") return runTests(args, given);
+  const say = (line: string): void => console.error(line);
+  const given = process.env["WAYPOST_TEST_DATABASE_URL"] ?? "";
+  const ownPebble = process.env["WAYPOST_TEST_PEBBLE"] ?? "";
+  process.env["WAYPOST_TEST_PEBBLE"] =
+    ownPebble === "" ? join(findOrInstall(PEBBLE, say), "pebble") : ownPebble;
+  findOrInstall(OPENSSL, say);
+  if (given !== "") return runTests(args, given);
   // Until the tests run, a signal waits: the cluster that is being made must be taken down again.
   const interrupted = firstSignal();
-  const postgres = await startThrowawayPostgres(findPostgresBinaries((line) => console.error(line)));
+  const postgres = await startThrowawayPostgres(findOrInstall(POSTGRES, say));
   try {
     return await runTests(args, postgres.url, interrupted);
   } finally {

@@ -3,14 +3,16 @@
  * It sorts text by a language's rules where it can (ICU), as production databases do: code that relies on
  * byte order without asking for it fails here.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 
 import { Client } from "pg";
+
+import { type NeededProgram, searchFolders } from "./debian-package.ts";
 
 const DEBIAN_BINARIES = "/usr/lib/postgresql";
 const START_DEADLINE_MS = 60_000;
@@ -24,25 +26,13 @@ export interface ThrowawayPostgres {
   stop(): Promise<void>;
 }
 
-/** The folder with `initdb` and `postgres`; installs Debian's package when this is root on Debian. Throws with what to install. */
-export function findPostgresBinaries(say: (line: string) => void): string {
-  const found = searchBinaries();
-  if (found !== undefined) return found;
-  if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) {
-    throw new Error(
-      "The tests need PostgreSQL 14 or newer: install it (Debian: apt-get install postgresql), or set WAYPOST_TEST_DATABASE_URL.",
-    );
-  }
-  say("No PostgreSQL found for the tests: installing Debian's postgresql by apt-get.");
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  for (const command of [["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]]) {
-    execFileSync("apt-get", ["--quiet", ...command], { stdio: ["ignore", "ignore", "inherit"], env });
-  }
-  const installed = searchBinaries();
-  if (installed === undefined)
-    throw new Error("apt-get installed postgresql, but initdb is not where Debian puts it.");
-  return installed;
-}
+/** The folder with `initdb` and `postgres`. */
+export const POSTGRES: NeededProgram = {
+  what: "PostgreSQL 14 or newer",
+  debianPackage: "postgresql",
+  insteadSet: "WAYPOST_TEST_DATABASE_URL",
+  search: () => searchFolders(["initdb", "postgres"], debianFolders()),
+};
 
 /** Creates and starts a cluster. Throws with the server's own words when it does not start. */
 export async function startThrowawayPostgres(binaries: string): Promise<ThrowawayPostgres> {
@@ -77,15 +67,11 @@ export async function startThrowawayPostgres(binaries: string): Promise<Throwawa
   }
 }
 
-function searchBinaries(): string | undefined {
-  const onPath = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  const debian = existsSync(DEBIAN_BINARIES) ? readdirSync(DEBIAN_BINARIES) : [];
-  const newestFirst = debian
+function debianFolders(): readonly string[] {
+  const versions = existsSync(DEBIAN_BINARIES) ? readdirSync(DEBIAN_BINARIES) : [];
+  return versions
     .sort((a, b) => Number(b) - Number(a))
     .map((version) => join(DEBIAN_BINARIES, version, "bin"));
-  return [...onPath, ...newestFirst].find((folder) =>
-    ["initdb", "postgres"].every((name) => existsSync(join(folder, name))),
-  );
 }
 
 /** PostgreSQL refuses to run as root: there, the user that Debian made for it, else `nobody`. */
