@@ -1,6 +1,8 @@
 /** X.509 certificates made at test time (RFC 5280, in DER), since Node signs but does not issue. */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 
+import { der } from "../../src/tls/der.ts";
+
 export interface Certificate {
   /** PEM. */
   readonly cert: string;
@@ -79,11 +81,4 @@ function octets(value: Buffer): Buffer {
 
 function sequence(...parts: Buffer[]): Buffer {
   return der(0x30, ...parts);
-}
-
-function der(tag: number, ...parts: Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content]);
-  const length = Buffer.from(content.length.toString(16).padStart(4, "0"), "hex");
-  return Buffer.concat([Buffer.of(tag, 0x80 | length.length), length, content]);
 }
