@@ -5,15 +5,9 @@ import { EVENT_TYPES } from "../domain/event.ts";
 import { decodeCursor, encodeCursor } from "../events/cursor.ts";
 import type { EventQuery, EventStore } from "../events/event-store.ts";
 import { toMessageEvent } from "../events/message-event.ts";
+import { eventTypesParameter } from "./event-query.ts";
 import { visibleSubaccounts } from "./principal.ts";
-import {
-  choicesParameter,
-  invalid,
-  listParameter,
-  numberParameter,
-  subaccountsParameter,
-  timeParameter,
-} from "./query.ts";
+import { invalid, listParameter, numberParameter, subaccountsParameter, timeParameter } from "./query.ts";
 import { type Call, type Parameter, type Reply, type Route, route } from "./route.ts";
 
 export interface EventDeps {
@@ -109,7 +103,7 @@ function parseQuery({ query, tenant }: Call, nowMs: number): Omit<EventQuery, "l
     fromMs,
     toMs,
     subaccounts: visibleSubaccounts(tenant.read, subaccountsParameter(query, "subaccounts")),
-    types: choicesParameter(query, "events", EVENT_TYPES),
+    types: eventTypesParameter(query, ","),
     eventIds: listParameter(query, "event_ids")?.map(parseEventId),
     messageIds: listParameter(query, "messages"),
     recipients: listParameter(query, "recipients")?.map((address) => address.toLowerCase()),

@@ -13,10 +13,10 @@ export function booleanParameter(query: Query, name: string): boolean | undefine
   return text === "true";
 }
 
-/** A comma-separated list; `undefined` when the parameter is absent or empty. */
-export function listParameter(query: Query, name: string): readonly string[] | undefined {
+/** A list; `undefined` when the parameter is absent or empty. */
+export function listParameter(query: Query, name: string, delimiter = ","): readonly string[] | undefined {
   const entries = (query[name] ?? "")
-    .split(",")
+    .split(delimiter)
     .map((entry) => entry.trim())
     .filter((entry) => entry !== "");
   if (entries.length > MAX_LIST_ENTRIES) throw invalid(name, `may have at most ${MAX_LIST_ENTRIES} entries`);

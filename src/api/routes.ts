@@ -11,6 +11,7 @@ import { type AuditStore, auditRoutes } from "./audit.ts";
 import type { Authenticate } from "./authentication.ts";
 import { type CertificateStore, certificateRoutes } from "./certificates.ts";
 import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
+import { eventDocumentationRoutes } from "./event-documentation.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
 import { openLinkRoutes } from "./open-link.ts";
@@ -68,6 +69,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...subaccountRoutes({ ...store, now }),
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
+    ...eventDocumentationRoutes(),
     ...wrapRoutes({ ...store, messages: deps.messages, keys: deps.keys, ports: deps.ports, now }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({
