@@ -13,6 +13,8 @@ interface DnsName {
   readonly cname?: string;
   readonly a?: readonly string[];
   readonly aaaa?: readonly string[];
+  /** Of a CAA record: flags, tag and value, as a zone file has them. */
+  readonly caa?: readonly (readonly [flags: number, tag: string, value: string])[];
   readonly fails?: "servfail" | "refused" | "silent";
   /** UDP answers carry no records and the truncation flag: the client has to ask again by TCP. */
   readonly truncated?: boolean;
@@ -160,7 +162,7 @@ function resolve(query: DnsQuery, zone: ReadonlyMap<string, DnsEntry>): Reply {
     if (entry.fails === "refused") return { rcode: "REFUSED", answers: [] };
     if (entry.fails !== undefined) return { rcode: "SERVFAIL", answers: [] };
     if (entry.cname === undefined)
-      return { rcode: "NOERROR", answers: [...answers, ...addresses(name, query.type, entry)] };
+      return { rcode: "NOERROR", answers: [...answers, ...recordsOf(name, query.type, entry)] };
     answers.push({ type: "CNAME", name, ttl: TTL_SECONDS, data: entry.cname });
     if (query.type === "CNAME") return { rcode: "NOERROR", answers };
     name = entry.cname.toLowerCase();
@@ -169,10 +171,17 @@ function resolve(query: DnsQuery, zone: ReadonlyMap<string, DnsEntry>): Reply {
   return { rcode: "SERVFAIL", answers: [] };
 }
 
-function addresses(name: string, type: string, entry: DnsName): dnsPacket.Answer[] {
+function recordsOf(name: string, type: string, entry: DnsName): dnsPacket.Answer[] {
   if (type === "A") return (entry.a ?? []).map((data) => ({ type: "A", name, ttl: TTL_SECONDS, data }));
   if (type === "AAAA")
     return (entry.aaaa ?? []).map((data) => ({ type: "AAAA", name, ttl: TTL_SECONDS, data }));
+  if (type === "CAA")
+    return (entry.caa ?? []).map(([flags, tag, value]) => ({
+      type: "CAA",
+      name,
+      ttl: TTL_SECONDS,
+      data: { flags, tag, value } as dnsPacket.CaaData,
+    }));
   return [];
 }
 

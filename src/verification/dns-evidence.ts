@@ -111,8 +111,13 @@ async function ask(question: () => Promise<string[]>): Promise<Answer> {
     const values = await question();
     return { outcome: values.length === 0 ? "no_data" : "found", values };
   } catch (error) {
-    return { outcome: OUTCOME_BY_CODE[codeOf(error)] ?? "silent", values: [] };
+    return { outcome: dnsOutcomeOf(error), values: [] };
   }
+}
+
+/** What it means that a question failed as it did. */
+export function dnsOutcomeOf(error: unknown): DnsOutcome {
+  return OUTCOME_BY_CODE[codeOf(error)] ?? "silent";
 }
 
 // Every other code (ETIMEOUT, ECONNREFUSED, ECANCELLED, …) means that nobody answered.
