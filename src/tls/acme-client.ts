@@ -25,6 +25,8 @@ export interface AcmeClientOptions {
   readonly externalAccount?: ExternalAccount | undefined;
   /** A certificate authority (PEM) that the CA's own TLS may come from, besides the usual ones. */
   readonly extraCa?: string | undefined;
+  /** Default `waypost`; with the version a CA can tell who has trouble (RFC 8555 section 6.1). */
+  readonly userAgent?: string | undefined;
   /** For one request. Default 20 s. */
   readonly requestTimeoutMs?: number | undefined;
   /** For one call of `order`. Default 3 min. */
@@ -71,8 +73,12 @@ const ORDER_TIMEOUT_MS = 180_000;
 
 /** Reads the directory and finds or creates the account. Throws an `AcmeError`, or the signal's reason. */
 export async function openAcmeClient(options: AcmeClientOptions): Promise<AcmeClient> {
-  const { requestTimeoutMs = REQUEST_TIMEOUT_MS, orderTimeoutMs = ORDER_TIMEOUT_MS } = options;
-  const session = await openSession({ ...options, requestTimeoutMs });
+  const {
+    requestTimeoutMs = REQUEST_TIMEOUT_MS,
+    orderTimeoutMs = ORDER_TIMEOUT_MS,
+    userAgent = "waypost",
+  } = options;
+  const session = await openSession({ ...options, requestTimeoutMs, userAgent });
   const { renewalInfo, caaIdentities } = session.directory;
   return {
     accountUrl: session.accountUrl,

@@ -136,7 +136,9 @@ async function findAccount(search: AccountSearch): Promise<string> {
   const found = await post({ url, payload: { onlyReturnExisting: true }, signal });
   if (found.status < 400) return accountUrlOf(found);
   const refusal = refusalOf(found);
-  if (refusal.type !== "accountDoesNotExist") throw refusal;
+  // Some CAs see that the binding is missing before they see that there is no account.
+  const asksForBinding = refusal.type === "externalAccountRequired" && externalAccount !== undefined;
+  if (refusal.type !== "accountDoesNotExist" && !asksForBinding) throw refusal;
   if (search.hasTerms && !search.termsAgreed)
     throw new AcmeError("userActionRequired", "the CA's terms of service have not been agreed to");
   const payload = {

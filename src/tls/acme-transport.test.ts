@@ -31,7 +31,12 @@ const resolvesTo = (...addresses: readonly string[]): typeof lookup =>
 
 async function failureOf(host: string, resolve: typeof lookup): Promise<AcmeError> {
   const directoryUrl = `https://ca.example:${port}/dir`;
-  const send = createTransport({ directoryUrl, requestTimeoutMs: 2000, lookup: resolve });
+  const send = createTransport({
+    directoryUrl,
+    requestTimeoutMs: 2000,
+    userAgent: "waypost",
+    lookup: resolve,
+  });
   const error = await send({ method: "GET", url: `https://${host}:${port}/order` }).then(
     () => undefined,
     (failure: unknown) => failure,

@@ -19,6 +19,7 @@ export interface TransportOptions {
   readonly extraCa?: string | undefined;
   /** For one request, from connecting to the reply's last byte. */
   readonly requestTimeoutMs: number;
+  readonly userAgent: string;
   /** How names become addresses; the system's way unless given. */
   readonly lookup?: typeof lookup;
 }
@@ -49,11 +50,10 @@ export type Transport = (request: CaRequest) => Promise<CaReply>;
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_HEADER_BYTES = 16 * 1024;
 const NONCE = /^[A-Za-z0-9_-]{1,256}$/;
-const USER_AGENT = `waypost node/${process.versions.node}`;
 
 /** Throws `invalidResponse` unless the directory is https, or http on loopback. */
 export function createTransport(options: TransportOptions): Transport {
-  const { directoryUrl, extraCa, requestTimeoutMs } = options;
+  const { directoryUrl, extraCa, requestTimeoutMs, userAgent } = options;
   const resolve = options.lookup ?? lookup;
   const resolvePublic = publicOnly(resolve);
   const home = parseUrl(directoryUrl);
@@ -71,7 +71,7 @@ export function createTransport(options: TransportOptions): Transport {
         accept,
         "accept-encoding": "identity",
         "accept-language": "en",
-        "user-agent": USER_AGENT,
+        "user-agent": userAgent,
         ...(body === undefined
           ? {}
           : { "content-type": "application/jose+json", "content-length": Buffer.byteLength(body) }),

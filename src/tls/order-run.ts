@@ -67,7 +67,11 @@ export function createOrderRun(session: Session, { timeoutMs, signal }: OrderRun
       pauses += 1;
       askedMs = 0;
       lastFailure = undefined;
-      await sleep(waitMs, undefined, { signal });
+      await sleep(waitMs, undefined, { signal }).catch((error: unknown) => {
+        // The reason itself, not an error about it.
+        signal?.throwIfAborted();
+        throw error;
+      });
     },
     startOver: () => {
       pauses = 0;

@@ -7,7 +7,7 @@ import { AcmeError } from "../../src/tls/acme-error.ts";
 import { newKeyPem } from "../../src/tls/jws.ts";
 import { renewalId } from "../../src/tls/renewal-info.ts";
 import { type AcmeRig, startAcmeRig } from "./acme-rig.ts";
-import { alter, dropReply, dropRequest, problem, reply } from "./fault-proxy.ts";
+import { addHeaders, alter, dropReply, dropRequest, problem, reply } from "./fault-proxy.ts";
 
 const NAME = parseHostname("click.acme.com");
 const OTHER = parseHostname("go.acme.com");
@@ -58,7 +58,9 @@ test("a certificate is issued for a name whose challenge the edge answers", asyn
   assert.ok(leaf!.verify(issuer!.publicKey));
   assert.ok(issuer!.verify(new X509Certificate(await rig.pebble.rootPem()).publicKey));
   assert.equal(orders.length, 1);
-  for (const { headers } of rig.proxy.requests) assert.match(headers["user-agent"] ?? "", /^waypost/);
+  await rig.open({ userAgent: "waypost/1.2.3" });
+  const agents = new Set(rig.proxy.requests.map(({ headers }) => headers["user-agent"]));
+  assert.deepEqual([...agents], ["waypost", "waypost/1.2.3"]);
 });
 
 test("the same account key is the same account, and agreeing to the terms is asked once", async () => {
@@ -143,6 +145,19 @@ test("a limit in the middle of an order that lasts longer than the call may is t
   rig.proxy.inject("finalize", problem(429, "rateLimited", { "retry-after": "60" }));
   const error = await failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
   assert.deepEqual([error.type, error.retryAfterMs], ["rateLimited", 60_000]);
+});
+
+test("an order is looked at again when the CA asks for it, not before", async () => {
+  const client = await rig.open({ orderTimeoutMs: 5000 });
+  for (const resource of ["challenge", "authorization", "finalize"] as const) {
+    rig.proxy.inject(resource, addHeaders({ "retry-after": "1" }));
+    const startedAt = performance.now();
+    await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+    assert.ok(performance.now() - startedAt >= 1000, resource);
+  }
+  rig.proxy.inject("challenge", addHeaders({ "retry-after": "3600" }));
+  const error = await failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+  assert.deepEqual([error.type, error.isTemporary, error.retryAfterMs], ["timeout", true, 3_600_000]);
 });
 
 for (const [what, fault] of [
@@ -247,6 +262,21 @@ test("an order ends at once when it is cancelled", async () => {
   await assert.rejects(rig.open({ signal }), reason);
 });
 
+test("an order that waits ends at once when it is cancelled", async () => {
+  const client = await rig.open();
+  const cancel = new AbortController();
+  const reason = new Error("shutting down");
+  const { signal } = cancel;
+  // The last reply before the wait.
+  rig.proxy.inject("challenge", async ({ response, ...exchange }) => {
+    await addHeaders({ "retry-after": "60" })({ response, ...exchange });
+    setTimeout(() => cancel.abort(reason), 200);
+  });
+  const startedAt = performance.now();
+  await assert.rejects(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, signal }), reason);
+  assert.ok(performance.now() - startedAt < 5000);
+});
+
 test("a CA without renewal information has none", async () => {
   const client = await rig.open();
   const { chainPem } = await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
@@ -324,6 +354,7 @@ test("a CA that wants an external account gets it once, and refuses one that is 
   const refused = await failureOf(choosy.open({ externalAccount: { keyId: "kid-1", macKey: wrongKey } }));
   assert.deepEqual([refused.type, refused.isTemporary], ["unauthorized", false]);
 
+  choosy.proxy.inject("newAccount", problem(403, "externalAccountRequired"));
   const client = await choosy.open({ externalAccount: { keyId: "kid-1", macKey } });
   await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
   // The account is there now, with or without what it came from.

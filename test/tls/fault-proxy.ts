@@ -106,6 +106,14 @@ export function alter(change: (body: Record<string, unknown>) => Record<string, 
   };
 }
 
+/** Pebble's own reply with further headers. */
+export function addHeaders(more: Record<string, string>): Fault {
+  return async ({ response, forward }) => {
+    const { status, headers, body } = await forward();
+    response.writeHead(status, { ...headers, ...more }).end(body);
+  };
+}
+
 /** Pebble's own reply, late. */
 export function delay(ms: number): Fault {
   return async ({ response, forward }) => {
