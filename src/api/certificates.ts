@@ -26,7 +26,7 @@ export interface CertificateStore {
     owner: SubaccountId,
     nowMs: number,
   ): Promise<boolean>;
-  remove(domain: string, owner: SubaccountId): Promise<boolean>;
+  remove(domain: string, owner: SubaccountId, nowMs: number): Promise<boolean>;
 }
 
 export interface CertificateDeps {
@@ -124,7 +124,7 @@ async function put(call: Call, body: Static<typeof UPLOAD>, deps: CertificateDep
 
 async function remove(call: Call, deps: CertificateDeps): Promise<Reply> {
   const domain = await findDomain(call, call.tenant.write, deps);
-  if (!(await deps.certificates.remove(domain, call.tenant.write))) throw noCertificate(domain);
+  if (!(await deps.certificates.remove(domain, call.tenant.write, deps.now()))) throw noCertificate(domain);
   return { status: 204 };
 }
 

@@ -1,5 +1,6 @@
 /** A tracking domain: the host name recipients see in links, its owner and what has been proved about it. */
 import { type Hostname, isLocalhost } from "./hostname.ts";
+import type { TlsFacts } from "./issuance.ts";
 import type { SubaccountId } from "./subaccount.ts";
 
 /** `unverified`: never checked. `pending`: not resolving yet. `invalid`: resolves, but not to us. `valid`: our edge answered through it. */
@@ -18,6 +19,7 @@ export interface TrackingDomain {
   readonly complianceStatus: ComplianceStatus;
   /** Our edge was reached over TLS through it, and has not been found unreachable since. */
   readonly httpsWorks: boolean;
+  readonly tls: TlsFacts;
 }
 
 export type Scheme = "http" | "https";

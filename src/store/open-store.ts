@@ -8,12 +8,14 @@ import { AppError } from "../domain/errors.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { MessageStore } from "../events/message-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
+import { type AcmeAccounts, createAcmeAccounts } from "./acme-accounts.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { type AuditTrail, createAuditTrail } from "./audit-trail.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
 import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
+import { createIssuances, type Issuances } from "./issuances.ts";
 import { createMachines, type Machines } from "./machines.ts";
 import { createMessageStore } from "./messages.ts";
 import { type Migrations, migrate, POSTGRES_TYPES, requireCurrent, SQLITE_TYPES } from "./migrate.ts";
@@ -44,6 +46,8 @@ export interface Store {
   readonly sendingDomains: SendingDomains;
   readonly deepLinks: DeepLinks;
   readonly certificates: Certificates;
+  readonly acmeAccounts: AcmeAccounts;
+  readonly issuances: Issuances;
   readonly machines: Machines;
   readonly subaccounts: Subaccounts;
   readonly apiKeys: ApiKeys;
@@ -189,6 +193,8 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "messages" | 
     sendingDomains: createSendingDomains(state),
     deepLinks: createDeepLinks(state),
     certificates: createCertificates(state),
+    acmeAccounts: createAcmeAccounts(state),
+    issuances: createIssuances(state),
     machines: createMachines(state),
     subaccounts: createSubaccounts(state),
     apiKeys: createApiKeys(state),

@@ -3,6 +3,7 @@ import { type ColumnType, type Generated, type Kysely, sql, type Transaction } f
 
 import type { AuditKind, AuditVia } from "../domain/audit.ts";
 import type { Hostname } from "../domain/hostname.ts";
+import type { CertificateError, CertificateSource } from "../domain/issuance.ts";
 import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
 import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
 import type { CheckTrigger } from "../verification/verification-state.ts";
@@ -85,13 +86,54 @@ interface SendingDomainsTable {
 
 interface CertificatesTable {
   domain: Hostname;
-  source: "own" | "acme";
+  source: CertificateSource;
   chain_pem: string;
   sealed_key: string;
   tag: string;
   issuer: string;
   issued_at_ms: number;
   expires_at_ms: number;
+  expiry_warnings: Generated<number>;
+}
+
+interface AcmeAccountsTable {
+  directory: string;
+  sealed_key: string;
+  thumbprint: string;
+  used_since_ms: number;
+  paused_until_ms: number;
+}
+
+interface IssuancesTable {
+  domain: Hostname;
+  next_attempt_at_ms: number | null;
+  failures: Generated<number>;
+  problem_code: CertificateError | null;
+  problem_text: string | null;
+  problem_at_ms: number | null;
+  is_refused: SqlBoolean;
+  lease_owner: string | null;
+  lease_until_ms: Generated<number>;
+  order_id: string | null;
+  order_url: string | null;
+  order_sealed_key: string | null;
+  /** The CA that the present certificate is from. */
+  directory: string | null;
+  renew_at_ms: number | null;
+  window_start_ms: number | null;
+  window_end_ms: number | null;
+  ask_again_at_ms: number | null;
+}
+
+interface AcmeOrdersTable {
+  id: string;
+  directory: string;
+  domain: Hostname;
+  registrable_domain: string;
+  subaccount_id: SubaccountId;
+  is_renewal: SqlBoolean;
+  placed_at_ms: number;
+  outcome: "issued" | "invalid" | "failed" | null;
 }
 
 interface MachinesTable {
@@ -127,6 +169,9 @@ export interface AuditEntriesTable {
 export interface StateTables {
   audit_entries: AuditEntriesTable;
   certificates: CertificatesTable;
+  acme_accounts: AcmeAccountsTable;
+  issuances: IssuancesTable;
+  acme_orders: AcmeOrdersTable;
   machines: MachinesTable;
   sessions: SessionsTable;
   installation: InstallationTable;

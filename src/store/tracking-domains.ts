@@ -2,9 +2,11 @@
 import { type Selectable, sql } from "kysely";
 
 import type { Hostname } from "../domain/hostname.ts";
+import type { CertificateError } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { ComplianceStatus, TrackingDomain } from "../domain/tracking-domain.ts";
 import type { WellKnownFiles } from "../domain/well-known.ts";
+import { type CertificateColumns, toCertificateDates } from "./certificate-row.ts";
 import { parseFiles } from "./deep-links.ts";
 import {
   bumpStateVersion,
@@ -86,23 +88,34 @@ const IS_DEFAULT = sql<boolean>`is_default`;
 const FIRST_CHECK_AFTER_MS = 60_000;
 
 const COLUMNS = [
-  "domain",
+  "tracking_domains.domain",
   "subaccount_id",
   "secure",
   "is_default",
   "cname_status",
   "compliance_status",
   "https_works",
+  "source",
+  "issued_at_ms",
+  "expires_at_ms",
+  "problem_code",
+  "is_refused",
 ] as const;
 
 export function createTrackingDomains(state: StateDatabase): TrackingDomains {
   const { db, write } = state;
-  const live = () => db.selectFrom("tracking_domains").select(COLUMNS).where("deleted_at_ms", "is", null);
+  const live = () =>
+    db
+      .selectFrom("tracking_domains")
+      .leftJoin("certificates", "certificates.domain", "tracking_domains.domain")
+      .leftJoin("issuances", "issuances.domain", "tracking_domains.domain")
+      .select(COLUMNS)
+      .where("deleted_at_ms", "is", null);
   return {
     async list({ subaccounts, isDefault }) {
       // `in ()` is no SQL.
       if (subaccounts.length === 0) return [];
-      let query = live().orderBy("domain");
+      let query = live().orderBy("tracking_domains.domain");
       if (subaccounts !== "all") query = query.where("subaccount_id", "in", subaccounts);
       // Spelled out: a bound parameter would not let SQLite use the index of the defaults.
       if (isDefault !== undefined) query = query.where(isDefault ? IS_DEFAULT : sql<boolean>`not is_default`);
@@ -110,7 +123,7 @@ export function createTrackingDomains(state: StateDatabase): TrackingDomains {
     },
 
     async find(domain, scope) {
-      let query = live().where("domain", "=", domain as Hostname);
+      let query = live().where("tracking_domains.domain", "=", domain as Hostname);
       if (scope !== "all") query = query.where("subaccount_id", "=", scope);
       const row = await query.executeTakeFirst();
       return row && toTrackingDomain(row);
@@ -197,6 +210,7 @@ async function create(
     // Nor may a new owner go on with a key that another one knows.
     if (former?.subaccount_id === null) {
       await transaction.deleteFrom("certificates").where("domain", "=", domain).execute();
+      await transaction.deleteFrom("issuances").where("domain", "=", domain).execute();
     }
     await transaction
       .updateTable("tracking_domains")
@@ -346,7 +360,16 @@ function toEdgeHost(
   };
 }
 
-function toTrackingDomain(row: Pick<Row, (typeof COLUMNS)[number]>): TrackingDomain {
+type LiveRow = Pick<
+  Row,
+  "domain" | "subaccount_id" | "secure" | "is_default" | "cname_status" | "compliance_status" | "https_works"
+> &
+  CertificateColumns & {
+    readonly problem_code: CertificateError | null;
+    readonly is_refused: boolean | number | null;
+  };
+
+function toTrackingDomain(row: LiveRow): TrackingDomain {
   // A live domain has an owner: the table's check constraint says so.
   return {
     domain: row.domain,
@@ -356,5 +379,10 @@ function toTrackingDomain(row: Pick<Row, (typeof COLUMNS)[number]>): TrackingDom
     cnameStatus: row.cname_status,
     complianceStatus: row.compliance_status,
     httpsWorks: Boolean(row.https_works),
+    tls: {
+      certificate: toCertificateDates(row),
+      error: row.problem_code ?? undefined,
+      isRefused: Boolean(row.is_refused),
+    },
   };
 }

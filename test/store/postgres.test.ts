@@ -14,6 +14,7 @@ import { createTestDatabase } from "../postgres.ts";
 import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen } from "./ground.ts";
+import { issuanceConformance } from "./issuance-conformance.ts";
 import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
@@ -36,6 +37,7 @@ const postgres: Ground = {
 stateConformance("PostgreSQL", postgres);
 verificationConformance("PostgreSQL", postgres);
 consoleConformance("PostgreSQL", postgres);
+issuanceConformance("PostgreSQL", postgres);
 eventsConformance("PostgreSQL", postgres);
 messagesConformance("PostgreSQL", postgres);
 migrationConformance("PostgreSQL", postgres);

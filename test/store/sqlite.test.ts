@@ -14,6 +14,7 @@ import { sqliteDialect } from "../../src/store/sqlite/kysely-dialect.ts";
 import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen, startProgram } from "./ground.ts";
+import { issuanceConformance } from "./issuance-conformance.ts";
 import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
@@ -36,6 +37,7 @@ const sqlite: Ground = {
 stateConformance("SQLite", sqlite);
 verificationConformance("SQLite", sqlite);
 consoleConformance("SQLite", sqlite);
+issuanceConformance("SQLite", sqlite);
 eventsConformance("SQLite", sqlite);
 messagesConformance("SQLite", sqlite);
 migrationConformance("SQLite", sqlite);

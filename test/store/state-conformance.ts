@@ -34,6 +34,7 @@ export function stateConformance(name: string, ground: Ground): void {
         cnameStatus: "unverified",
         complianceStatus: "pending",
         httpsWorks: false,
+        tls: { certificate: undefined, error: undefined, isRefused: false },
       });
     });
 
@@ -550,9 +551,9 @@ export function stateConformance(name: string, ground: Ground): void {
     test("stay when their domain is deleted, and go when it is removed or another owner comes", async (t) => {
       const { certificates, trackingDomains, domain, created } = await setUp(t);
       await certificates.put(certificate(domain, "aa"), 5, NOW_MS);
-      assert.equal(await certificates.remove(domain, 6), false);
+      assert.equal(await certificates.remove(domain, 6, NOW_MS), false);
       await trackingDomains.remove(domain, 5, NOW_MS);
-      assert.equal(await certificates.remove(domain, 5), false);
+      assert.equal(await certificates.remove(domain, 5, NOW_MS), false);
       assert.equal((await certificates.material([domain])).length, 1);
       await trackingDomains.create(created, NOW_MS);
       assert.equal((await certificates.material([domain])).length, 1);
@@ -561,8 +562,8 @@ export function stateConformance(name: string, ground: Ground): void {
       await trackingDomains.create({ ...created, subaccountId: 6 }, NOW_MS);
       assert.equal((await certificates.material([domain])).length, 0);
       await certificates.put(certificate(domain, "cc"), 6, NOW_MS);
-      assert.equal(await certificates.remove(domain, 6), true);
-      assert.equal(await certificates.remove(domain, 6), false);
+      assert.equal(await certificates.remove(domain, 6, NOW_MS), true);
+      assert.equal(await certificates.remove(domain, 6, NOW_MS), false);
       assert.equal(await certificates.find(domain), undefined);
     });
   });

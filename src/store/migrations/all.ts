@@ -4,12 +4,14 @@ import { createEventDays, createPartitionedEvents } from "./events-001-initial.t
 import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./events-002-message-facts.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
+import { createAcmeTables } from "./state-003-acme.ts";
 import { createConsoleTables } from "./state-006-console.ts";
 
 export function stateMigrations(types: ColumnTypes): Migrations {
   return {
     "001-initial": createStateTables(types),
     "002-certificates": createCertificateTable(types),
+    "003-acme": createAcmeTables(types),
     "006-console": createConsoleTables(types),
   };
 }
