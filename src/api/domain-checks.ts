@@ -1,8 +1,14 @@
 /** `GET /api/v1/tracking-domains/{domain}/checks`: what past checks saw, in data and in words, and the record to create. */
 import { type Static, type TSchema, Type } from "typebox";
 
+import { CERTIFICATE_ERRORS } from "../domain/issuance.ts";
 import { CNAME_STATUSES, COMPLIANCE_STATUSES, type TrackingDomain } from "../domain/tracking-domain.ts";
-import type { DnsEvidence, ProbeEvidence } from "../verification/evidence.ts";
+import {
+  type CertificateEvidence,
+  type DnsEvidence,
+  ORDER_LIMITS,
+  type ProbeEvidence,
+} from "../verification/evidence.ts";
 import { explain, requiredDnsRecord } from "../verification/findings.ts";
 import type { DomainCheck, VerificationStore } from "../verification/verification-state.ts";
 
@@ -49,6 +55,22 @@ const PROBE = Type.Object(
   },
   { additionalProperties: false },
 );
+const CERTIFICATE = Type.Object(
+  {
+    outcome: Type.Enum(["issued", "under_way", "postponed", "failed"]),
+    error_code: Type.Optional(Type.Enum([...CERTIFICATE_ERRORS])),
+    limit: Type.Optional(
+      Type.Enum([...ORDER_LIMITS], { description: "Of `postponed`: what there have been too many of." }),
+    ),
+    next_attempt_at: Type.Optional(
+      Type.String({ format: "date-time", description: "Absent when nothing more happens by itself." }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: "What came of having a certificate ordered; absent where that was not tried.",
+  },
+);
 const CHECK = Type.Object(
   {
     checked_at: Type.String({ format: "date-time" }),
@@ -63,6 +85,7 @@ const CHECK = Type.Object(
     dns: Type.Optional(DNS),
     probe: PROBE,
     http_probe: Type.Optional(PROBE),
+    certificate: Type.Optional(CERTIFICATE),
   },
   { additionalProperties: false },
 );
@@ -104,7 +127,7 @@ export async function describeChecks({ domain }: TrackingDomain, deps: DomainChe
 }
 
 function toWire(check: DomainCheck, domain: string, cnameTarget: string): object {
-  const { dns, probe, httpProbe, looksProxied } = check.evidence;
+  const { dns, probe, httpProbe, certificate, looksProxied } = check.evidence;
   return {
     checked_at: new Date(check.checkedAtMs).toISOString(),
     trigger: check.trigger,
@@ -118,7 +141,22 @@ function toWire(check: DomainCheck, domain: string, cnameTarget: string): object
     ...(dns === undefined ? {} : { dns: dnsToWire(dns) }),
     probe: probeToWire(probe),
     ...(httpProbe === undefined ? {} : { http_probe: probeToWire(httpProbe) }),
+    ...(certificate === undefined ? {} : { certificate: certificateToWire(certificate) }),
   };
+}
+
+function certificateToWire(certificate: CertificateEvidence): Static<typeof CERTIFICATE> {
+  const at = (ms: number | undefined) =>
+    ms === undefined ? {} : { next_attempt_at: new Date(ms).toISOString() };
+  switch (certificate.kind) {
+    case "issued":
+    case "under_way":
+      return { outcome: certificate.kind };
+    case "postponed":
+      return { outcome: "postponed", limit: certificate.limit, ...at(certificate.untilMs) };
+    case "failed":
+      return { outcome: "failed", error_code: certificate.code, ...at(certificate.nextAttemptAtMs) };
+  }
 }
 
 function dnsToWire(dns: DnsEvidence): Static<typeof DNS> {

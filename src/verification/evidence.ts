@@ -1,4 +1,5 @@
 /** What a check saw: data first, so that the API, the console and a person read the same facts. */
+import type { CertificateError } from "../domain/issuance.ts";
 
 /** How one DNS question ended. `silent`: no server answered in time. */
 export type DnsOutcome = "found" | "no_data" | "no_such_name" | "server_failure" | "silent";
@@ -39,12 +40,41 @@ export interface ProbeEvidence {
   readonly tookMs: number;
 }
 
+/** Why no certificate may be ordered yet. All but the last two are limits of CAs. `ca_asked`: the CA wants to be left alone. */
+export const ORDER_LIMITS = [
+  "orders_per_hour",
+  "registrable_domain",
+  "same_name",
+  "failed_validations",
+  "owner_failed_validations",
+  "ca_asked",
+] as const;
+export type OrderLimit = (typeof ORDER_LIMITS)[number];
+
+/** What came of having a certificate obtained. */
+export type CertificateEvidence =
+  /** Now or earlier: there is one, and it is in date. */
+  | { readonly kind: "issued" }
+  | { readonly kind: "under_way" }
+  | { readonly kind: "postponed"; readonly limit: OrderLimit; readonly untilMs: number }
+  | {
+      readonly kind: "failed";
+      readonly code: CertificateError;
+      /** What was found, in a person's words, and what to change. */
+      readonly found: string;
+      readonly fix: string | undefined;
+      /** `undefined`: not by itself. */
+      readonly nextAttemptAtMs: number | undefined;
+    };
+
 export interface Evidence {
   /** `undefined` where DNS was not asked: names under localhost, blocked domains. */
   readonly dns: DnsEvidence | undefined;
   readonly probe: ProbeEvidence;
   /** Of a secure domain whose probe failed: the same over http. */
   readonly httpProbe?: ProbeEvidence;
+  /** Of a secure domain that is reached by http alone, where Waypost orders certificates. */
+  readonly certificate?: CertificateEvidence;
   /** A proxy or CDN seems to stand between: the probe passed although DNS does not lead to the target, or Host was rewritten. */
   readonly looksProxied: boolean;
 }

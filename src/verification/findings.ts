@@ -3,7 +3,14 @@
  * Pure, and made anew from stored evidence, so that better words also explain old checks.
  */
 import { isLocalhost } from "../domain/hostname.ts";
-import type { DnsEvidence, DnsOutcome, Evidence, ProbeEvidence } from "./evidence.ts";
+import type {
+  CertificateEvidence,
+  DnsEvidence,
+  DnsOutcome,
+  Evidence,
+  OrderLimit,
+  ProbeEvidence,
+} from "./evidence.ts";
 
 /** The record a customer creates to point a tracking domain at this installation. */
 export interface DnsRecord {
@@ -33,6 +40,10 @@ type FindingCode =
   | "no_such_name"
   | "no_records"
   | "target_has_no_address"
+  | "certificate_issued"
+  | "certificate_under_way"
+  | "certificate_postponed"
+  | "certificate_failed"
   | "dns_server_failure"
   | "dns_silent"
   | "probe_answered"
@@ -52,12 +63,16 @@ export function requiredDnsRecord(domain: string, cnameTarget: string): DnsRecor
   return isLocalhost(domain) ? undefined : { type: "CNAME", name: domain, value: cnameTarget };
 }
 
-/** DNS first, then the probe. */
+/** DNS first, then the certificate, then the probe. */
 export function explain(domain: string, evidence: Evidence, cnameTarget: string): readonly Finding[] {
-  const { dns, probe, looksProxied } = evidence;
+  const { dns, probe, certificate, looksProxied } = evidence;
   const about: Subject = { domain, cnameTarget, fix: `It should be a CNAME to ${cnameTarget}.` };
   const dnsFindings = dns === undefined ? [] : [explainDns(dns, about, looksProxied)];
-  return [...dnsFindings, ...explainProbe(probe, about)];
+  const probeFindings = explainProbe(probe, about);
+  if (certificate === undefined) return [...dnsFindings, ...probeFindings];
+  // What to do about a certificate that is missing has been said then.
+  const mended = certificate.kind === "issued" ? probeFindings : probeFindings.map(withoutTlsFix);
+  return [...dnsFindings, explainCertificate(certificate, domain), ...mended];
 }
 
 /** The first problem in one paragraph; `undefined` when there is none. */
@@ -163,6 +178,46 @@ function explainAbsence(name: string, outcome: DnsOutcome, { domain, cnameTarget
         fix,
       };
   }
+}
+
+function explainCertificate(certificate: CertificateEvidence, domain: string): Finding {
+  switch (certificate.kind) {
+    case "issued":
+      return { code: "certificate_issued", ok: true, found: `${domain} has a certificate that is valid.` };
+    case "under_way":
+      return {
+        code: "certificate_under_way",
+        ok: false,
+        found: `A certificate for ${domain} is being ordered.`,
+        why: "New links use http until it is there.",
+        fix: "Nothing has to be done: the domain is looked at again by itself.",
+      };
+    case "postponed":
+      return {
+        code: "certificate_postponed",
+        ok: false,
+        found: `No certificate for ${domain} can be ordered yet.`,
+        why: LIMIT_REASONS[certificate.limit],
+        fix: `Nothing has to be done: it is ordered after ${new Date(certificate.untilMs).toISOString()}.`,
+      };
+    case "failed": {
+      const { found, fix } = certificate;
+      return { code: "certificate_failed", ok: false, found, ...(fix === undefined ? {} : { fix }) };
+    }
+  }
+}
+
+const LIMIT_REASONS: Readonly<Record<OrderLimit, string>> = {
+  orders_per_hour: "This installation has placed as many orders as it may in an hour.",
+  registrable_domain: "Certificate authorities limit the new names under one domain in a week.",
+  same_name: "Certificate authorities limit the certificates for one name in a week.",
+  failed_validations: "Certificate authorities limit how often the validation of a name may fail in an hour.",
+  owner_failed_validations: "The validation of too many domains of this account has failed within an hour.",
+  ca_asked: "The certificate authority asked to be left alone for a while.",
+};
+
+function withoutTlsFix({ fix, ...finding }: Finding): Finding {
+  return finding.code === "tls_failed" || fix === undefined ? finding : { ...finding, fix };
 }
 
 const THROUGH_A_PROXY = "If a proxy or CDN stands in front, it must pass every path on.";

@@ -1,10 +1,12 @@
 /**
  * Asks `/.well-known/waypost/<nonce>` through a tracking domain. Only our own edge can answer it, so a pass means that
- * recipients' clicks arrive, whatever DNS, proxy or CDN stands between.
+ * recipients' clicks arrive, whatever DNS, proxy or CDN stands between. Before a certificate is ordered the path of the CA's
+ * challenge is asked in the same way.
  *
  * The address is one that the caller resolved and that is checked here; the connection goes to exactly that address, with
  * the domain in Host and SNI. Nothing is resolved a second time, so no name can change its mind between check and connect.
  */
+import { randomBytes } from "node:crypto";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
@@ -23,8 +25,7 @@ export interface ProbeTarget {
   readonly addresses: readonly string[];
 }
 
-export interface ProbeOptions {
-  readonly probeKey: Buffer;
+export interface ReachOptions {
   /** For everything: connect, TLS handshake, reply, retry. */
   readonly timeoutMs: number;
   readonly mayReach: (host: string, address: string) => boolean;
@@ -32,6 +33,18 @@ export interface ProbeOptions {
   readonly extraCa?: string | undefined;
 }
 
+export interface ProbeOptions extends ReachOptions {
+  readonly probeKey: Buffer;
+}
+
+/** What is asked of the edge, new each time, and who alone can answer it. */
+interface Question {
+  readonly path: string;
+  readonly readAnswer: (body: string) => { readonly hostSeen: string } | undefined;
+}
+
+const CHALLENGE_PATH = "/.well-known/acme-challenge/";
+const CHALLENGE_TOKEN_BYTES = 32;
 const MAX_BODY_BYTES = 4096;
 const MAX_HEADER_BYTES = 16 * 1024;
 // A first address that drops packets must leave time for the second.
@@ -51,7 +64,40 @@ export function endpointOf({ scheme, domain, port }: Omit<ProbeTarget, "addresse
 }
 
 /** Never throws, never follows a redirect, and ends within `timeoutMs`. */
-export async function probe(target: ProbeTarget, options: ProbeOptions): Promise<ProbeEvidence> {
+export function probe(target: ProbeTarget, { probeKey, ...options }: ProbeOptions): Promise<ProbeEvidence> {
+  return reach(target, options, () => {
+    const nonce = newProbeNonce();
+    return {
+      path: `${PROBE_PATH}${nonce}`,
+      readAnswer: (body) => readProbeAnswer(body, nonce, probeKey),
+    };
+  });
+}
+
+/**
+ * As a CA would validate the domain (RFC 8555 section 8.3), with a token of ours: whether the answer is the one that the account
+ * with this thumbprint would give. Never throws, and ends within `timeoutMs`.
+ */
+export function probeChallenge(
+  target: ProbeTarget,
+  { thumbprint, ...options }: ReachOptions & { readonly thumbprint: string },
+): Promise<ProbeEvidence> {
+  return reach(target, options, () => {
+    const token = randomBytes(CHALLENGE_TOKEN_BYTES).toString("base64url");
+    const expected = `${token}.${thumbprint}`;
+    return {
+      path: `${CHALLENGE_PATH}${token}`,
+      // White space at the end is allowed.
+      readAnswer: (body) => (body.trimEnd() === expected ? { hostSeen: target.domain } : undefined),
+    };
+  });
+}
+
+async function reach(
+  target: ProbeTarget,
+  options: ReachOptions,
+  ask: () => Question,
+): Promise<ProbeEvidence> {
   const startedAt = performance.now();
   const evidence = (address: string | undefined, outcome: ProbeOutcome): ProbeEvidence => ({
     endpoint: endpointOf(target),
@@ -68,26 +114,25 @@ export async function probe(target: ProbeTarget, options: ProbeOptions): Promise
   let last = evidence(undefined, { kind: "no_address" });
   for (const [index, address] of candidates.entries()) {
     const connectMs = index < candidates.length - 1 ? FIRST_CONNECT_MS : undefined;
-    const { outcome, stage } = await attempt(target, { ...options, address, deadline, connectMs });
+    const { outcome, stage } = await attempt(target, ask(), { ...options, address, deadline, connectMs });
     last = evidence(address, outcome);
     if (stage !== "connecting" || deadline.aborted) break;
   }
   return last;
 }
 
-interface AttemptOptions extends ProbeOptions {
+interface AttemptOptions extends ReachOptions {
   readonly address: string;
   readonly deadline: AbortSignal;
   readonly connectMs: number | undefined;
 }
 
-function attempt(target: ProbeTarget, options: AttemptOptions): Promise<Attempt> {
-  const nonce = newProbeNonce();
-  const isAnswer = (body: string) => readProbeAnswer(body, nonce, options.probeKey);
+function attempt(target: ProbeTarget, question: Question, options: AttemptOptions): Promise<Attempt> {
+  const { path, readAnswer } = question;
   return new Promise((resolve) => {
     let stage: Stage = "connecting";
     let connectTimer: NodeJS.Timeout | undefined;
-    const request = openRequest(target, nonce, options);
+    const request = openRequest(target, path, options);
     // The first outcome counts; destroying the request makes some of the listeners below fire once more.
     const settle = (outcome: ProbeOutcome) => {
       clearTimeout(connectTimer);
@@ -112,7 +157,7 @@ function attempt(target: ProbeTarget, options: AttemptOptions): Promise<Attempt>
         stage = "connected";
       });
     });
-    request.on("response", (response) => readResponse(response, { isAnswer, settle, fail }));
+    request.on("response", (response) => readResponse(response, { readAnswer, settle, fail }));
     request.on("error", fail);
     // A reply that switches protocols ends in "close" alone.
     request.on("close", () => settle({ kind: "wrong_answer" }));
@@ -120,14 +165,14 @@ function attempt(target: ProbeTarget, options: AttemptOptions): Promise<Attempt>
   });
 }
 
-function openRequest(target: ProbeTarget, nonce: string, options: AttemptOptions): ClientRequest {
+function openRequest(target: ProbeTarget, path: string, options: AttemptOptions): ClientRequest {
   const { domain, scheme, port } = target;
   const isOwnPort = port === documentedPort(scheme === "https");
   const requestOptions = {
     host: options.address,
     family: isIP(options.address),
     port,
-    path: `${PROBE_PATH}${nonce}`,
+    path,
     headers: {
       host: isOwnPort ? domain : `${domain}:${port}`,
       accept: "text/plain",
@@ -146,12 +191,12 @@ function openRequest(target: ProbeTarget, nonce: string, options: AttemptOptions
 }
 
 interface ResponseHandling {
-  readonly isAnswer: (body: string) => { readonly hostSeen: string } | undefined;
+  readonly readAnswer: Question["readAnswer"];
   readonly settle: (outcome: ProbeOutcome) => void;
   readonly fail: (error: Error) => void;
 }
 
-function readResponse(response: IncomingMessage, { isAnswer, settle, fail }: ResponseHandling): void {
+function readResponse(response: IncomingMessage, { readAnswer, settle, fail }: ResponseHandling): void {
   // Before anything else: a reply that is cut off later must not end in an error nobody listens to.
   response.on("error", fail);
   const status = response.statusCode ?? 0;
@@ -167,7 +212,7 @@ function readResponse(response: IncomingMessage, { isAnswer, settle, fail }: Res
     if (length > MAX_BODY_BYTES) settle({ kind: "wrong_answer" });
   });
   response.on("end", () => {
-    const answer = isAnswer(Buffer.concat(chunks).toString("latin1"));
+    const answer = readAnswer(Buffer.concat(chunks).toString("latin1"));
     if (answer === undefined) settle({ kind: "wrong_answer" });
     else settle({ kind: "answered", hostSeen: hostOf(answer.hostSeen) });
   });

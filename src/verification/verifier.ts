@@ -1,10 +1,12 @@
 /** One check of one domain: compliance, evidence, verdict, the record of it. Asked for by the API or due by the schedule. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { type Hostname, isLocalhost } from "../domain/hostname.ts";
 import { type EdgePorts, edgePort, type Scheme, schemeOf } from "../domain/tracking-domain.ts";
 import { mayReach } from "./address-policy.ts";
 import { logChange, type VerificationChange, type VerificationLog } from "./change-log.ts";
 import { gatherDnsEvidence, isSameName, LOOPBACK_ADDRESSES } from "./dns-evidence.ts";
-import type { DnsEvidence, Evidence, ProbeEvidence } from "./evidence.ts";
+import type { CertificateEvidence, DnsEvidence, Evidence, ProbeEvidence } from "./evidence.ts";
 import { explain, summarize } from "./findings.ts";
 import { createLimiter } from "./limiter.ts";
 import { endpointOf, probe } from "./probe.ts";
@@ -17,6 +19,14 @@ import type {
   VerificationState,
   VerificationStore,
 } from "./verification-state.ts";
+
+/** Where the certificates of secure domains come from that are reached by http and not by https. Neither call throws. */
+export interface CertificateSupply {
+  /** Has one ordered unless there is one, and waits for it no longer than `waitMs`. `undefined`: it is not Waypost's to get. */
+  obtain(domain: Hostname, waitMs: number): Promise<CertificateEvidence | undefined>;
+  /** The same in the background: gives what is known so far. */
+  request(domain: Hostname): Promise<CertificateEvidence | undefined>;
+}
 
 /** What verifications need of the installation. All but the functions are settings. */
 export interface VerifierDeps {
@@ -37,8 +47,12 @@ export interface VerifierDeps {
   readonly onChange: (change: VerificationChange) => void;
   /** A certificate authority (PEM) to trust besides the usual ones. */
   readonly extraCa?: string | undefined;
+  /** `undefined` where Waypost orders no certificates. */
+  readonly certificates?: CertificateSupply | undefined;
   /** For one check, DNS and probe together; 5 seconds unless given. */
   readonly timeoutMs?: number | undefined;
+  /** How long an asked-for check waits for a certificate; 30 seconds unless given. */
+  readonly certificateWaitMs?: number | undefined;
 }
 
 /** What a check came to. `failure` is the specification's text for error 1404. */
@@ -57,6 +71,10 @@ export interface Verifier {
 }
 
 const DEFAULT_TIMEOUT_MS = 5000;
+const DEFAULT_CERTIFICATE_WAIT_MS = 30_000;
+// A new certificate is with every edge within a second; this is for slow days.
+const SERVED_WITHIN_MS = 5000;
+const SERVED_POLL_MS = 200;
 // DNS may have half of the time, so that a slow name server leaves some for the probe.
 const DNS_SHARE = 0.5;
 // Of what is left: http is tried when https fails.
@@ -78,11 +96,16 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       const key = `${trigger} ${schemeOf(found)} ${domain}`;
       const shared = underWay.get(key);
       if (shared !== undefined) return shared;
-      const started = limit(() => check(found, trigger, deps)).finally(() => underWay.delete(key));
+      const started = check(found, trigger, { ...deps, limit }).finally(() => underWay.delete(key));
       underWay.set(key, started);
       return started;
     },
   };
+}
+
+interface CheckDeps extends VerifierDeps {
+  /** Around everything that opens sockets, and nothing that waits for a certificate. */
+  readonly limit: ReturnType<typeof createLimiter>;
 }
 
 interface Found {
@@ -93,12 +116,12 @@ interface Found {
   readonly failureText: string | undefined;
 }
 
-async function check(found: DomainToCheck, trigger: CheckTrigger, deps: VerifierDeps): Promise<Verification> {
+async function check(found: DomainToCheck, trigger: CheckTrigger, deps: CheckDeps): Promise<Verification> {
   const { domain } = found;
   const isBlocked = found.state.blockedByOperator || deps.isRestricted(domain);
   const { result, httpsWorks, evidence, failureText } = isBlocked
     ? lookAway(found, deps)
-    : await look(found, deps);
+    : await look(found, trigger, deps);
   const checkedAtMs = deps.now();
   const failure =
     failureText === undefined
@@ -149,7 +172,27 @@ function lookAway(found: DomainToCheck, deps: VerifierDeps): Found {
   };
 }
 
-async function look(found: DomainToCheck, deps: VerifierDeps): Promise<Found> {
+async function look(found: DomainToCheck, trigger: CheckTrigger, deps: CheckDeps): Promise<Found> {
+  const { domain } = found;
+  const seen = await deps.limit(() => see(found, deps));
+  const certificate = await supply(domain, seen, trigger, deps);
+  if (certificate === undefined) return assess(domain, seen);
+  if (certificate.kind !== "issued" || trigger === "background")
+    return assess(domain, { ...seen, certificate });
+  const { httpProbe, ...rest } = seen;
+  const probe = await probeUntilServed(found, seen, deps);
+  return assess(domain, {
+    ...rest,
+    probe,
+    certificate,
+    ...(httpProbe === undefined || probe.outcome.kind === "answered" ? {} : { httpProbe }),
+  });
+}
+
+type Seen = Omit<Evidence, "looksProxied">;
+
+/** DNS, then the probe: of a secure domain over https, and over http when that fails. */
+async function see(found: DomainToCheck, deps: VerifierDeps): Promise<Seen> {
   const { domain } = found;
   const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const startedAt = performance.now();
@@ -164,24 +207,45 @@ async function look(found: DomainToCheck, deps: VerifierDeps): Promise<Found> {
   const scheme = schemeOf(found);
   const through = (over: Scheme, within: number) =>
     probeThrough(found, dns, { deps, scheme: over, timeoutMs: within });
-  if (scheme === "http") return assess(domain, dns, { probe: await through("http", leftMs()) });
+  if (scheme === "http") return { dns, probe: await through("http", leftMs()) };
   const secure = await through("https", leftMs() * HTTPS_SHARE);
-  if (secure.outcome.kind === "answered") return assess(domain, dns, { probe: secure });
+  if (secure.outcome.kind === "answered") return { dns, probe: secure };
   // Its links work all the same when it is reached by http: what is broken is its certificate, not its record.
-  return assess(domain, dns, { probe: secure, httpProbe: await through("http", leftMs()) });
+  return { dns, probe: secure, httpProbe: await through("http", leftMs()) };
 }
 
-function assess(
+/** A certificate is had for a domain that is reached by http alone: where nothing arrives, a CA's challenge does not either. */
+async function supply(
   domain: Hostname,
-  dns: DnsEvidence | undefined,
-  probes: Pick<Evidence, "probe" | "httpProbe">,
-): Found {
-  const { probe: asked, httpProbe } = probes;
+  { httpProbe }: Seen,
+  trigger: CheckTrigger,
+  { certificates, certificateWaitMs = DEFAULT_CERTIFICATE_WAIT_MS }: VerifierDeps,
+): Promise<CertificateEvidence | undefined> {
+  if (certificates === undefined || httpProbe?.outcome.kind !== "answered") return undefined;
+  return trigger === "asked" ? certificates.obtain(domain, certificateWaitMs) : certificates.request(domain);
+}
+
+async function probeUntilServed(
+  found: DomainToCheck,
+  { dns }: Seen,
+  deps: VerifierDeps,
+): Promise<ProbeEvidence> {
+  const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const giveUpAt = performance.now() + SERVED_WITHIN_MS;
+  for (;;) {
+    const probed = await probeThrough(found, dns, { deps, scheme: "https", timeoutMs });
+    if (probed.outcome.kind !== "tls_failed" || performance.now() >= giveUpAt) return probed;
+    await sleep(SERVED_POLL_MS);
+  }
+}
+
+function assess(domain: Hostname, seen: Seen): Found {
+  const { dns, probe: asked, httpProbe } = seen;
   const reached = httpProbe?.outcome.kind === "answered" ? httpProbe : asked;
   return {
     result: { cnameStatus: judge(domain, dns, reached).cnameStatus, complianceStatus: "valid" },
     httpsWorks: asked.endpoint.startsWith("https:") && asked.outcome.kind === "answered",
-    evidence: { dns, ...probes, looksProxied: looksProxied(domain, dns, reached) },
+    evidence: { ...seen, looksProxied: looksProxied(domain, dns, reached) },
     failureText: judge(domain, dns, asked).failureText,
   };
 }

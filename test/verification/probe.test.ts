@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 
 import type { ProbeEvidence } from "../../src/verification/evidence.ts";
-import { type ProbeOptions, type ProbeTarget, probe } from "../../src/verification/probe.ts";
+import { type ProbeOptions, type ProbeTarget, probe, probeChallenge } from "../../src/verification/probe.ts";
 import { issueCertificate } from "./certificates.ts";
 import {
   closedPort,
@@ -249,6 +249,39 @@ describe("the addresses a probe connects to", () => {
     const evidence = await ask(server, { addresses: ["::1"] });
     assert.equal(evidence.outcome.kind, "answered");
     assert.equal(evidence.address, "::1");
+  });
+});
+
+describe("a probe of the challenge's path", () => {
+  const thumbprint = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ";
+  const challenge = (server: Pick<TestServer, "port">, over: { mayReach?: () => boolean } = {}) =>
+    probeChallenge(
+      { domain: DOMAIN, scheme: "http", port: server.port, addresses: ["127.0.0.1"] },
+      { thumbprint, timeoutMs: 3000, mayReach: () => true, ...over },
+    );
+
+  for (const [what, end, outcome] of [
+    ["the answer of our account", "", { kind: "answered", hostSeen: DOMAIN }],
+    ["white space behind it", "\r\n ", { kind: "answered", hostSeen: DOMAIN }],
+    ["another account's answer", "x", { kind: "wrong_answer" }],
+  ] as const) {
+    test(`has the outcome ${outcome.kind} for ${what}`, async (t) => {
+      const server = await serveHttp(t, (request, response) => {
+        response.end(`${request.url?.split("/").at(-1)}.${thumbprint}${end}`);
+      });
+      assert.deepEqual((await challenge(server)).outcome, outcome);
+      assert.deepEqual((await challenge(server)).outcome, outcome);
+      const [first, second] = server.requests.map(({ url = "" }) => url);
+      assert.match(first ?? "", /^\/\.well-known\/acme-challenge\/[A-Za-z0-9_-]{43}$/);
+      assert.notEqual(first, second);
+    });
+  }
+
+  test("connects to no address that it may not reach", async (t) => {
+    const server = await serveHttp(t, edge);
+    const { outcome } = await challenge(server, { mayReach: () => false });
+    assert.equal(outcome.kind, "forbidden_address");
+    assert.equal(server.connections(), 0);
   });
 });
 
