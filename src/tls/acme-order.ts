@@ -7,7 +7,7 @@ import { type CheckedCertificate, checkCertificate, PROBLEM_TEXTS } from "../dom
 import type { Hostname } from "../domain/hostname.ts";
 import { AcmeError, localProblem, readProblem } from "./acme-error.ts";
 import type { Session } from "./acme-session.ts";
-import { type CaReply, readJson } from "./acme-transport.ts";
+import { type CaReply, problemOf, readJson } from "./acme-transport.ts";
 import { createCsr } from "./csr.ts";
 import { createOrderRun, type OrderRun, type OrderRunOptions } from "./order-run.ts";
 
@@ -22,7 +22,7 @@ export interface ObtainOptions extends OrderRunOptions {
 interface Order {
   readonly url: string;
   readonly status: OrderStatus;
-  readonly isFor: (name: Hostname) => boolean;
+  readonly names: readonly unknown[];
   readonly authorizations: readonly string[];
   readonly finalize: string;
   readonly certificate: string | undefined;
@@ -77,7 +77,7 @@ async function resume(run: OrderRun, name: Hostname, url: string | undefined): P
   if (url === undefined) return undefined;
   try {
     const order = parseOrder(await run.call(url), url);
-    return order.status !== "invalid" && order.isFor(name) ? order : undefined;
+    return order.status !== "invalid" && order.names.includes(name) ? order : undefined;
   } catch (error) {
     if (error instanceof AcmeError && !error.isTemporary) return undefined;
     throw error;
@@ -134,7 +134,7 @@ async function download(run: OrderRun, { certificate }: Order): Promise<CaReply 
   if (certificate === undefined) throw localProblem("invalidResponse", "the CA's order names no certificate");
   return run.tolerate(async () => {
     const reply = await run.read(certificate, CHAIN_TYPE);
-    if (reply.status >= 400) readJson(reply);
+    if (reply.status >= 400) throw problemOf(reply);
     if (reply.status !== 200 || reply.contentType !== CHAIN_TYPE)
       throw localProblem("invalidResponse", "the CA sent something other than a certificate", reply);
     return reply;
@@ -165,8 +165,7 @@ function parseOrder(reply: CaReply, url: string): Order {
   return {
     url,
     status: known,
-    isFor: (name) =>
-      Array.isArray(identifiers) && identifiers.some((one) => isObject(one) && one["value"] === name),
+    names: Array.isArray(identifiers) ? identifiers.filter(isObject).map(({ value }) => value) : [],
     authorizations,
     finalize: finalizeUrl,
     certificate: typeof certificate === "string" ? certificate : undefined,

@@ -3,6 +3,7 @@ import { AcmeError, localProblem } from "./acme-error.ts";
 import {
   type CaReply,
   createTransport,
+  problemOf,
   readJson,
   type Transport,
   type TransportOptions,
@@ -88,14 +89,10 @@ function signedPosts(deps: { send: Transport; key: AccountKey; directory: Direct
   const takeNonce = async (signal: AbortSignal | undefined): Promise<string> => {
     const pooled = nonces.pop();
     if (pooled !== undefined) return pooled;
-    const { nonce, status, retryAfterMs } = await send({ method: "HEAD", url: directory.newNonce, signal });
-    if (status >= 400)
-      throw new AcmeError(status === 429 ? "rateLimited" : "serverInternal", "the CA gave no nonce", {
-        status,
-        retryAfterMs,
-      });
-    if (nonce === undefined) throw localProblem("invalidResponse", "the CA gave no nonce", { status });
-    return nonce;
+    const reply = await send({ method: "HEAD", url: directory.newNonce, signal });
+    if (reply.status >= 400) throw problemOf(reply);
+    if (reply.nonce === undefined) throw localProblem("invalidResponse", "the CA gave no nonce", reply);
+    return reply.nonce;
   };
 
   return async ({ payload, ...request }, kid) => {
@@ -103,23 +100,13 @@ function signedPosts(deps: { send: Transport; key: AccountKey; directory: Direct
       const nonce = await takeNonce(request.signal);
       const body = signRequest(key, { nonce, url: request.url, kid }, payload);
       const reply = await send({ method: "POST", body, ...request });
-      const isRefused = isBadNonce(reply);
+      const isRefused = reply.status === 400 && problemOf(reply).type === "badNonce";
       // Those of the same age are refused too; the reply has a fresh one (RFC 8555 section 6.5).
       if (isRefused) nonces = [];
       keep(reply);
       if (!isRefused || tries === MAX_NONCE_TRIES) return reply;
     }
   };
-}
-
-function isBadNonce(reply: CaReply): boolean {
-  if (reply.status !== 400) return false;
-  try {
-    readJson(reply);
-    return false;
-  } catch (error) {
-    return error instanceof AcmeError && error.type === "badNonce";
-  }
 }
 
 interface AccountSearch extends SessionOptions {
@@ -135,7 +122,7 @@ async function findAccount(search: AccountSearch): Promise<string> {
   const url = directory.newAccount;
   const found = await post({ url, payload: { onlyReturnExisting: true }, signal });
   if (found.status < 400) return accountUrlOf(found);
-  const refusal = refusalOf(found);
+  const refusal = problemOf(found);
   // Some CAs see that the binding is missing before they see that there is no account.
   const asksForBinding = refusal.type === "externalAccountRequired" && externalAccount !== undefined;
   if (refusal.type !== "accountDoesNotExist" && !asksForBinding) throw refusal;
@@ -157,16 +144,6 @@ function accountUrlOf(reply: CaReply): string {
     throw new AcmeError("unauthorized", "the CA has deactivated or revoked this account");
   if (reply.location === undefined) throw localProblem("invalidResponse", "the CA gave no account URL");
   return reply.location;
-}
-
-function refusalOf(reply: CaReply): AcmeError {
-  try {
-    readJson(reply);
-  } catch (error) {
-    if (error instanceof AcmeError) return error;
-    throw error;
-  }
-  return localProblem("invalidResponse", "the CA's refusal can't be read");
 }
 
 function readDirectory(answer: Readonly<Record<string, unknown>>): {

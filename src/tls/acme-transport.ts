@@ -41,6 +41,7 @@ export interface CaReply {
   readonly contentType: string;
   readonly retryAfterMs: number | undefined;
   readonly nonce: string | undefined;
+  /** Absolute. */
   readonly location: string | undefined;
 }
 
@@ -83,7 +84,7 @@ export function createTransport(options: TransportOptions): Transport {
     } as const;
     try {
       const { headers, statusCode = 0, chunks } = await exchange(target, { ...requestOptions, ...ca }, body);
-      return { status: statusCode, body: Buffer.concat(chunks), ...readHeaders(headers) };
+      return { status: statusCode, body: Buffer.concat(chunks), ...readHeaders(headers, target) };
     } catch (error) {
       signal?.throwIfAborted();
       if (timeout.aborted) throw localProblem("timeout", `the CA took longer than ${requestTimeoutMs} ms`);
@@ -94,8 +95,8 @@ export function createTransport(options: TransportOptions): Transport {
 
 /** The object in a reply that is JSON; throws what a reply that failed says. */
 export function readJson(reply: CaReply): Readonly<Record<string, unknown>> {
-  const { status, retryAfterMs, contentType } = reply;
-  if (status >= 400) throw readProblem(parseJson(reply), { status, retryAfterMs });
+  const { status, contentType } = reply;
+  if (status >= 400) throw problemOf(reply);
   if (status < 200 || status >= 300)
     throw localProblem("invalidResponse", "the CA answered with a redirect or an unfinished reply", {
       status,
@@ -106,6 +107,12 @@ export function readJson(reply: CaReply): Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw localProblem("invalidResponse", "the CA answered with broken JSON", { status });
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** What a reply that failed says; what its status means when it says nothing. */
+export function problemOf(reply: CaReply): AcmeError {
+  const { status, retryAfterMs } = reply;
+  return readProblem(parseJson(reply), { status, retryAfterMs });
 }
 
 interface Exchanged {
@@ -142,13 +149,13 @@ function exchange(target: URL, options: object, body: string | undefined): Promi
   });
 }
 
-function readHeaders(headers: IncomingHttpHeaders): Omit<CaReply, "status" | "body"> {
+function readHeaders(headers: IncomingHttpHeaders, target: URL): Omit<CaReply, "status" | "body"> {
   const nonce = headers["replay-nonce"];
   return {
     contentType: (headers["content-type"] ?? "").split(";", 1).join("").trim().toLowerCase(),
     retryAfterMs: parseRetryAfter(headers["retry-after"], Date.now()),
     nonce: typeof nonce === "string" && NONCE.test(nonce) ? nonce : undefined,
-    location: headers.location,
+    location: headers.location === undefined ? undefined : URL.parse(headers.location, target.href)?.href,
   };
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { AcmeError, localProblem } from "./acme-error.ts";
-import type { Session } from "./acme-session.ts";
+import type { Session, SignedRequest } from "./acme-session.ts";
 import { type CaReply, readJson } from "./acme-transport.ts";
 
 export interface OrderRun {
@@ -34,6 +34,8 @@ const MAX_LOST_REQUESTS = 4;
 
 export function createOrderRun(session: Session, { timeoutMs, signal }: OrderRunOptions): OrderRun {
   const endsAt = performance.now() + timeoutMs;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
   let pauses = 0;
   let lostRequests = 0;
   let askedMs = 0;
@@ -41,14 +43,22 @@ export function createOrderRun(session: Session, { timeoutMs, signal }: OrderRun
   const heed = (retryAfterMs = 0): void => {
     askedMs = Math.max(askedMs, retryAfterMs);
   };
+  const post = async (request: SignedRequest): Promise<CaReply> => {
+    try {
+      return await session.post({ ...request, signal: either });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw deadline.aborted ? (lastFailure ?? tooSlow()) : error;
+    }
+  };
   return {
     call: async (url, payload) => {
-      const reply = await session.post({ url, payload, signal });
+      const reply = await post({ url, payload });
       readJson(reply);
       heed(reply.retryAfterMs);
       return reply;
     },
-    read: (url, accept) => session.post({ url, accept, signal }),
+    read: (url, accept) => post({ url, accept }),
     tolerate: async (step) => {
       try {
         return await step();
@@ -84,6 +94,6 @@ function isForgiven(error: AcmeError): boolean {
   return error.isTemporary && (error.type !== "rateLimited" || error.retryAfterMs !== undefined);
 }
 
-function tooSlow(retryAfterMs: number): AcmeError {
+function tooSlow(retryAfterMs?: number): AcmeError {
   return localProblem("timeout", "the CA has not finished the order in time", { retryAfterMs });
 }

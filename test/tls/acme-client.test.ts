@@ -7,7 +7,7 @@ import { AcmeError } from "../../src/tls/acme-error.ts";
 import { newKeyPem } from "../../src/tls/jws.ts";
 import { renewalId } from "../../src/tls/renewal-info.ts";
 import { type AcmeRig, startAcmeRig } from "./acme-rig.ts";
-import { addHeaders, alter, dropReply, dropRequest, problem, reply } from "./fault-proxy.ts";
+import { addHeaders, alter, dropReply, dropRequest, type Fault, problem, reply } from "./fault-proxy.ts";
 
 const NAME = parseHostname("click.acme.com");
 const OTHER = parseHostname("go.acme.com");
@@ -61,6 +61,23 @@ test("a certificate is issued for a name whose challenge the edge answers", asyn
   await rig.open({ userAgent: "waypost/1.2.3" });
   const agents = new Set(rig.proxy.requests.map(({ headers }) => headers["user-agent"]));
   assert.deepEqual([...agents], ["waypost", "waypost/1.2.3"]);
+});
+
+test("an account and an order may have addresses that are relative", async () => {
+  const relative: Fault = async ({ response, forward }) => {
+    const { status, headers, body } = await forward();
+    const { pathname } = new URL(headers["location"] ?? "");
+    response.writeHead(status, { ...headers, location: pathname }).end(body);
+  };
+  const { accountUrl } = await rig.open();
+  rig.proxy.inject("newAccount", relative);
+  const client = await rig.open();
+  assert.equal(client.accountUrl, accountUrl);
+  rig.proxy.inject("newOrder", relative);
+  await client.order(NAME, {
+    keyPem: newKeyPem(),
+    onOrder: async (url) => assert.equal(new URL(url).origin, new URL(accountUrl).origin),
+  });
 });
 
 test("the same account key is the same account, and agreeing to the terms is asked once", async () => {
@@ -334,7 +351,7 @@ test("the CA's names for CAA records are read from its directory", async () => {
 
 test("certificates are issued by a CA that refuses three of ten good nonces", async () => {
   const names = ["a", "b", "c", "d", "e"].map((label) => parseHostname(`${label}.acme.com`));
-  await using nervous = await startAcmeRig(names, { nonceRejectPercent: 30 });
+  await using nervous = await startAcmeRig(names, { nonceRejectPercent: 30, validitySeconds: 3600 });
   const client = await nervous.open();
   const issued = await Promise.all(
     names.map((name) => client.order(name, { keyPem: newKeyPem(), onOrder: ignore })),
@@ -343,6 +360,8 @@ test("certificates are issued by a CA that refuses three of ten good nonces", as
     issued.map(({ chainPem }) => new X509Certificate(chainPem).subjectAltName),
     names.map((name) => `DNS:${name}`),
   );
+  for (const { issuedAtMs, expiresAtMs } of issued)
+    assert.ok(Math.abs(expiresAtMs - issuedAtMs - 3_600_000) <= 1000);
 });
 
 test("a CA that wants an external account gets it once, and refuses one that is not its own", async () => {

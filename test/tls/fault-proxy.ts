@@ -118,7 +118,7 @@ export function addHeaders(more: Record<string, string>): Fault {
 export function delay(ms: number): Fault {
   return async ({ response, forward }) => {
     const { status, headers, body } = await forward();
-    await sleep(ms);
+    await sleep(ms, undefined, { ref: false });
     response.writeHead(status, headers).end(body);
   };
 }
@@ -171,7 +171,12 @@ export async function startFaultProxy(pebble: Pebble): Promise<FaultProxy> {
     const seen = readRequest(incoming, body);
     requests.push(seen);
     const fault = takeFault(seen.resource) ?? ownFault;
-    await fault({ seen, response, forward: () => forward(pebble, incoming, body) });
+    try {
+      await fault({ seen, response, forward: () => forward(pebble, incoming, body) });
+    } catch {
+      // Pebble is gone, and so is the CA for whoever asked.
+      response.socket?.destroy();
+    }
   });
   return proxy;
 }

@@ -92,7 +92,12 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
     throw error;
   }
   const rootUrl = `https://localhost:${managementPort}/roots/0`;
-  return { directoryUrl, caPem: authority.cert, rootPem: async () => (await fetchText(rootUrl)) ?? "", stop };
+  const rootPem = async (): Promise<string> => {
+    const pem = await fetchText(rootUrl);
+    if (pem === undefined) throw new Error("pebble is not there to tell its root");
+    return pem;
+  };
+  return { directoryUrl, caPem: authority.cert, rootPem, stop };
 }
 
 function configuration(options: PebbleOptions, ports: { port: number; managementPort: number }): object {
