@@ -177,6 +177,24 @@ test("an order is looked at again when the CA asks for it, not before", async ()
   assert.deepEqual([error.type, error.isTemporary, error.retryAfterMs], ["timeout", true, 3_600_000]);
 });
 
+test("a challenge that a CA calls pending while it validates is not answered twice", async () => {
+  const client = await rig.open();
+  const stillPending = alter(({ challenges, ...authorization }) => ({
+    ...authorization,
+    status: "pending",
+    challenges: (challenges as object[]).map((challenge) => ({ ...challenge, status: "pending" })),
+  }));
+  rig.proxy.inject("authorization", stillPending, 3);
+  rig.proxy.inject(
+    "order",
+    alter((order) => ({ ...order, status: "pending" })),
+    2,
+  );
+  const before = rig.proxy.count("challenge");
+  await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+  assert.equal(rig.proxy.count("challenge") - before, 1);
+});
+
 for (const [what, fault] of [
   ["lost on its way to the CA", dropRequest],
   ["answered by a connection that breaks", dropReply],
@@ -374,7 +392,12 @@ test("a CA that wants an external account gets it once, and refuses one that is 
   assert.deepEqual([refused.type, refused.isTemporary], ["unauthorized", false]);
 
   choosy.proxy.inject("newAccount", problem(403, "externalAccountRequired"));
-  const client = await choosy.open({ externalAccount: { keyId: "kid-1", macKey } });
+  const client = await choosy.open({
+    externalAccount: { keyId: "kid-1", macKey },
+    contactEmail: "ops@acme.com",
+  });
+  const asked = choosy.proxy.requests.findLast(({ resource }) => resource === "newAccount");
+  assert.deepEqual(asked?.payload?.["contact"], ["mailto:ops@acme.com"]);
   await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
   // The account is there now, with or without what it came from.
   assert.equal((await choosy.open()).accountUrl, client.accountUrl);
