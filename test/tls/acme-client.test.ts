@@ -74,7 +74,7 @@ test("an account and an order may have addresses that are relative", async () =>
   const client = await rig.open();
   assert.equal(client.accountUrl, accountUrl);
   rig.proxy.inject("newOrder", relative);
-  await client.order(NAME, {
+  await client.order(rig.unusedName(), {
     keyPem: newKeyPem(),
     onOrder: async (url) => assert.equal(new URL(url).origin, new URL(accountUrl).origin),
   });
@@ -124,7 +124,7 @@ test("a name that DNS doesn't have may succeed later", async () => {
 
 test("a rate limit is told with its end, and not tried against", async () => {
   const client = await rig.open();
-  const order = () => failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+  const order = () => failureOf(client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }));
   rig.proxy.inject("newOrder", problem(429, "rateLimited", { "retry-after": "7200" }));
   let limited: AcmeError | undefined;
   assert.equal(
@@ -153,14 +153,14 @@ test("a limit in the middle of an order is waited out when it is short", async (
   const client = await rig.open();
   rig.proxy.inject("finalize", problem(429, "rateLimited", { "retry-after": "1" }));
   const startedAt = performance.now();
-  await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+  await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore });
   assert.ok(performance.now() - startedAt >= 1000);
 });
 
 test("a limit in the middle of an order that lasts longer than the call may is told", async () => {
   const client = await rig.open({ orderTimeoutMs: 5000 });
   rig.proxy.inject("finalize", problem(429, "rateLimited", { "retry-after": "60" }));
-  const error = await failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+  const error = await failureOf(client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }));
   assert.deepEqual([error.type, error.retryAfterMs], ["rateLimited", 60_000]);
 });
 
@@ -169,11 +169,11 @@ test("an order is looked at again when the CA asks for it, not before", async ()
   for (const resource of ["challenge", "authorization", "finalize"] as const) {
     rig.proxy.inject(resource, addHeaders({ "retry-after": "1" }));
     const startedAt = performance.now();
-    await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+    await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore });
     assert.ok(performance.now() - startedAt >= 1000, resource);
   }
   rig.proxy.inject("challenge", addHeaders({ "retry-after": "3600" }));
-  const error = await failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+  const error = await failureOf(client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }));
   assert.deepEqual([error.type, error.isTemporary, error.retryAfterMs], ["timeout", true, 3_600_000]);
 });
 
@@ -191,7 +191,7 @@ test("a challenge that a CA calls pending while it validates is not answered twi
     2,
   );
   const before = rig.proxy.count("challenge");
-  await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+  await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore });
   assert.equal(rig.proxy.count("challenge") - before, 1);
 });
 
@@ -204,7 +204,9 @@ for (const [what, fault] of [
     test(`an order goes on when a request for the ${resource} is ${what}`, async () => {
       const client = await rig.open();
       rig.proxy.inject(resource, fault);
-      const orders = await newOrders(() => client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+      const orders = await newOrders(() =>
+        client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }),
+      );
       assert.equal(orders, 1);
     });
 
@@ -212,7 +214,7 @@ test("an order is given up when the CA goes on failing", async () => {
   const client = await rig.open();
   const before = rig.proxy.count("finalize");
   rig.proxy.inject("finalize", problem(503, "serverInternal"), Number.POSITIVE_INFINITY);
-  const error = await failureOf(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore }));
+  const error = await failureOf(client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }));
   rig.proxy.inject("finalize", problem(503, "serverInternal"), 0);
   assert.deepEqual([error.type, error.status, error.isTemporary], ["serverInternal", 503, true]);
   assert.equal(rig.proxy.count("finalize") - before, 5);
@@ -277,8 +279,9 @@ test("an earlier order that failed, that is for another name or that the CA no l
   for (const orderUrl of [failed, foreign, unknown, "http://10.0.0.1/order"]) {
     const begun: string[] = [];
     const onOrder = async (url: string): Promise<void> => void begun.push(url);
-    const { chainPem } = await client.order(NAME, { keyPem: newKeyPem(), orderUrl, onOrder });
-    assert.equal(new X509Certificate(chainPem).subjectAltName, `DNS:${NAME}`);
+    const name = rig.unusedName();
+    const { chainPem } = await client.order(name, { keyPem: newKeyPem(), orderUrl, onOrder });
+    assert.equal(new X509Certificate(chainPem).subjectAltName, `DNS:${name}`);
     assert.equal(begun.length, 1);
   }
 });
@@ -292,8 +295,14 @@ test("an order ends at once when it is cancelled", async () => {
     cancel.abort(reason);
   });
   const { signal } = cancel;
-  await assert.rejects(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, signal }), reason);
-  await assert.rejects(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, signal }), reason);
+  await assert.rejects(
+    client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, signal }),
+    reason,
+  );
+  await assert.rejects(
+    client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, signal }),
+    reason,
+  );
   await assert.rejects(rig.open({ signal }), reason);
 });
 
@@ -308,15 +317,18 @@ test("an order that waits ends at once when it is cancelled", async () => {
     setTimeout(() => cancel.abort(reason), 200);
   });
   const startedAt = performance.now();
-  await assert.rejects(client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, signal }), reason);
+  await assert.rejects(
+    client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, signal }),
+    reason,
+  );
   assert.ok(performance.now() - startedAt < 5000);
 });
 
 test("a CA without renewal information has none", async () => {
   const client = await rig.open();
-  const { chainPem } = await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+  const { chainPem } = await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore });
   assert.equal(await client.renewalInfo(chainPem), undefined);
-  await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem });
+  await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem });
   assert.equal(
     rig.proxy.requests.findLast(({ resource }) => resource === "newOrder")?.payload?.["replaces"],
     undefined,
@@ -328,7 +340,7 @@ test("the CA says when it wants a certificate renewed, and learns which one an o
   const suggestedWindow = { start: "2026-01-02T04:00:00Z", end: "2026-01-03T04:00:00Z" };
   rig.proxy.renewal = { body: { suggestedWindow, explanationURL }, retryAfter: "7200" };
   const client = await rig.open();
-  const { chainPem } = await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore });
+  const { chainPem } = await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore });
   assert.deepEqual(await client.renewalInfo(chainPem), {
     startMs: Date.UTC(2026, 0, 2, 4),
     endMs: Date.UTC(2026, 0, 3, 4),
@@ -338,13 +350,13 @@ test("the CA says when it wants a certificate renewed, and learns which one an o
   const asked = rig.proxy.requests.findLast(({ resource }) => resource === "renewalInfo");
   assert.equal(asked?.path, `/renewal-info/${renewalId(chainPem)}`);
 
-  await client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem });
+  await client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem });
   const lastOrder = () => rig.proxy.requests.findLast(({ resource }) => resource === "newOrder")?.payload;
   assert.equal(lastOrder()?.["replaces"], renewalId(chainPem));
 
   rig.proxy.inject("newOrder", problem(409, "alreadyReplaced"));
   const orders = await newOrders(() =>
-    client.order(NAME, { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem }),
+    client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, replaces: chainPem }),
   );
   assert.equal(orders, 2);
   assert.equal(lastOrder()?.["replaces"], undefined);

@@ -1,5 +1,6 @@
 /** What issuing takes, all of it real: pebble, DNS, an edge worker that answers the challenges, and an account key. */
 
+import { type Hostname, parseHostname } from "../../src/domain/hostname.ts";
 import { writeSnapshot } from "../../src/edge/snapshot-file.ts";
 import { type AcmeClient, type AcmeClientOptions, openAcmeClient } from "../../src/tls/acme-client.ts";
 import { newKeyPem, readAccountKey } from "../../src/tls/jws.ts";
@@ -15,16 +16,27 @@ export interface AcmeRig extends AsyncDisposable {
   readonly proxy: FaultProxy;
   readonly dns: DnsServer;
   readonly accountKeyPem: string;
+  /**
+   * A name that leads to the edge and was never ordered: for tests of the validation, since pebble takes an earlier one of the same
+   * name for good now and then, whatever it is told.
+   */
+  unusedName(): Hostname;
   /** A client with the rig's account, through the proxy. */
   open(over?: Partial<AcmeClientOptions>): Promise<AcmeClient>;
 }
 
+const UNUSED_NAMES = 200;
+
 /** The names lead to the edge, which knows them. Others don't exist until they are put into `dns.zone`. */
 export async function startAcmeRig(
-  names: readonly string[],
+  given: readonly string[],
   pebbleOptions: Partial<PebbleOptions> = {},
 ): Promise<AcmeRig> {
   await using started = new AsyncDisposableStack();
+  const unused = Array.from({ length: UNUSED_NAMES }, (_, index) =>
+    parseHostname(`n${index}.unused.example`),
+  );
+  const names = [...given, ...unused];
   const accountKeyPem = newKeyPem();
   const installation = started.use(await createInstallation({ publish: false }));
   await writeSnapshot(installation.edgeOptions.snapshotPath, {
@@ -46,6 +58,11 @@ export async function startAcmeRig(
     proxy,
     dns,
     accountKeyPem,
+    unusedName: () => {
+      const name = unused.pop();
+      if (name === undefined) throw new Error("there are no unused names left");
+      return name;
+    },
     open: (over = {}) =>
       openAcmeClient({
         directoryUrl: proxy.directoryUrl,

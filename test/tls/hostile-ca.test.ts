@@ -5,7 +5,6 @@ import { createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 
-import { parseHostname } from "../../src/domain/hostname.ts";
 import type { AcmeClientOptions } from "../../src/tls/acme-client.ts";
 import { AcmeError } from "../../src/tls/acme-error.ts";
 import { newKeyPem, readAccountKey } from "../../src/tls/jws.ts";
@@ -13,7 +12,6 @@ import { issueCertificate } from "../verification/certificates.ts";
 import { type AcmeRig, startAcmeRig } from "./acme-rig.ts";
 import { alter, type CaResource, delay, type Fault, problem, reply } from "./fault-proxy.ts";
 
-const NAME = parseHostname("click.acme.com");
 const MEBIBYTE = 1024 * 1024;
 const JSON_TYPE = { "content-type": "application/json" };
 const MAC_KEY = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
@@ -25,7 +23,7 @@ let internal: Server;
 let internalPort: number;
 let visits = 0;
 before(async () => {
-  rig = await startAcmeRig([NAME]);
+  rig = await startAcmeRig([]);
   await rig.open();
   internal = createServer((socket) => {
     visits += 1;
@@ -49,7 +47,7 @@ async function failureWith(
   rig.proxy.inject(resource, fault, Number.POSITIVE_INFINITY);
   try {
     const client = await rig.open(over);
-    await client.order(NAME, { keyPem, onOrder: ignore });
+    await client.order(rig.unusedName(), { keyPem, onOrder: ignore });
   } catch (error) {
     assert.ok(error instanceof AcmeError, inspect(error));
     assertHoldsNo(error, secretsOf(keyPem, rig.accountKeyPem));
@@ -86,7 +84,7 @@ const hugeProblem = reply(
   { "content-type": "application/problem+json" },
   Buffer.alloc(MEBIBYTE + 1, " "),
 );
-const strangersCertificate = issueCertificate({ commonName: "x", dnsNames: [NAME] }).cert;
+const strangersCertificate = issueCertificate({ commonName: "x", dnsNames: ["click.acme.com"] }).cert;
 const chainOf = (pem: string): Fault =>
   reply(200, { "content-type": "application/pem-certificate-chain" }, pem);
 

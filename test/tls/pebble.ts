@@ -70,6 +70,7 @@ export async function startPebble(options: PebbleOptions): Promise<Pebble> {
       ...process.env,
       PEBBLE_VA_NOSLEEP: "1",
       PEBBLE_WFE_NONCEREJECT: String(options.nonceRejectPercent ?? 0),
+      // Which still reuses one in a hundred.
       PEBBLE_AUTHZREUSE: "0",
     },
   });
