@@ -38,6 +38,8 @@ export interface IngestOptions {
   readonly events: Pick<EventStore, "append" | "reclassify">;
   /** What is done to a batch before it is stored, in this order. Rejecting holds up the batch, as a failing store does. */
   readonly steps?: readonly EnrichmentStep[];
+  /** Called after a failure, when nothing is under way: what went through the steps since then may not be stored. */
+  readonly onFailure?: () => void;
   readonly log: IngestLog;
   readonly batchSize?: number;
   /** How long an empty spool is left alone. */
@@ -83,6 +85,7 @@ async function run(options: IngestOptions, stopping: AbortSignal): Promise<void>
     } catch (error) {
       const retryInMs = RETRY_DELAYS_MS[Math.min(failures, RETRY_DELAYS_MS.length - 1)] ?? IDLE_MS;
       failures += 1;
+      options.onFailure?.();
       options.log.warn(
         { err: error, failures, retryInMs },
         "events could not be stored, they wait in the spool",
