@@ -182,6 +182,16 @@ export const SETTINGS = {
     wholeNumber(400, 1, 36_500),
     "Days that the audit trail keeps its entries.",
   ),
+  geoipFile: setting(
+    "none",
+    optional(path),
+    "A database in MaxMind's format (`.mmdb`) that says where addresses are; events then have `geo_ip`. Read again when it changes.",
+  ),
+  classificationFile: setting(
+    "none",
+    optional(path),
+    "A JSON file with networks and user agents of your own for the rules that tell people from machines: `docs/classification.md`. Read again when it changes.",
+  ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
   messageRetentionDays: setting(
     "60",
@@ -490,6 +500,12 @@ function readText(path: string): string {
   } catch {
     throw new Error(`must be a file that can be read, but is '${path}'`);
   }
+}
+
+/** What is in the file is checked by who uses it: it may change later, and can be large. */
+function path(text: string): string {
+  if (text.trim() === "" || text.includes("\0")) throw new Error(`must be a file, but is '${text}'`);
+  return text;
 }
 
 /** Read once, so that what is wrong with it shows at the start. */

@@ -23,8 +23,8 @@ import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
 import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
-import { createFactsStep } from "./events/facts-step.ts";
-import { type EnrichmentStep, startIngest } from "./events/ingest.ts";
+import { openEnrichment } from "./enrichment.ts";
+import { startIngest } from "./events/ingest.ts";
 import { createMessageRecorder } from "./events/message-recorder.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
@@ -99,7 +99,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
         log,
       }),
     );
-    const spool = startIngesting({ config, store, log, up });
+    const spool = await startIngesting({ config, store, log, up });
     const isRestricted = createRestriction(config);
     const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
     if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
@@ -150,20 +150,21 @@ function crash(error: Error): void {
 type Up = <T extends Stoppable>(part: T) => T;
 
 /** Reads the spools of this machine, and moves their events to the store. */
-function startIngesting(parts: { config: Config; store: Store; log: Logger; up: Up }): SpoolReader {
+async function startIngesting(parts: {
+  config: Config;
+  store: Store;
+  log: Logger;
+  up: Up;
+}): Promise<SpoolReader> {
   const { config, store, log, up } = parts;
   const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
     log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
   );
   up({ stop: () => spool.close() });
-  const steps = createEnrichment(config, store);
-  up(startIngest({ spool, events: store.events, steps, log: log.child({ area: "ingest" }) }));
+  const ingestLog = log.child({ area: "ingest" });
+  const { steps, startOver } = up(await openEnrichment({ config, store, log: ingestLog }));
+  up(startIngest({ spool, events: store.events, steps, onFailure: startOver, log: ingestLog }));
   return spool;
-}
-
-/** What happens to events between spool and store, in this order. */
-function createEnrichment(config: Config, store: Store): readonly EnrichmentStep[] {
-  return [createFactsStep({ messages: store.messages, days: config.enrichmentDays })];
 }
 
 function startBackgroundWork(parts: {

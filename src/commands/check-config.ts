@@ -5,14 +5,27 @@ import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
+import { checkEnrichmentFiles } from "../enrichment.ts";
 import { withStore } from "./with-store.ts";
 
 export async function checkConfig({ config, warnings }: LoadedConfig): Promise<void> {
   for (const [name, value] of Object.entries(describeConfig(config)))
     console.log(`${name}=${JSON.stringify(value)}`);
   for (const warning of [...warnings, ...configWarnings(config)]) console.log(`warning: ${warning}`);
+  console.log(`files: ${await describeFiles(config)}`);
   console.log(`store: ${await describeStore(config)}`);
   console.log(`CNAME target: ${config.cnameTarget} ${await describeTarget(config)}`);
+}
+
+async function describeFiles(config: Config): Promise<string> {
+  try {
+    await checkEnrichmentFiles(config);
+    return "can be used";
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    process.exitCode = 1;
+    return error.message;
+  }
 }
 
 /** Looks, and changes nothing: `serve` creates a store and brings its schema up to date. */

@@ -5,6 +5,7 @@ import { type Config, describeConfig, type ListenAddress, type LoadedConfig } fr
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { EDGE_NODE_OPTIONS } from "../edge-process.ts";
+import { checkEnrichmentFiles } from "../enrichment.ts";
 import { openInstallation } from "../installation.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
@@ -17,6 +18,7 @@ export async function serve({ config, warnings }: LoadedConfig): Promise<void> {
   for (const warning of [...warnings, ...configWarnings(config)])
     log.warn({ warning }, "check the configuration");
   log.info(describeConfig(config), "starting");
+  await checkEnrichmentFiles(config);
   await refuseWrongStore(config, log);
   const child = (role: string): ChildCommand => ({
     file: process.argv[1] ?? join(import.meta.dirname, "../cli.ts"),
