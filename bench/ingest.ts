@@ -15,8 +15,10 @@ import { newMessageId } from "../src/domain/message-id.ts";
 import { openSpool } from "../src/edge/spool.ts";
 import { SpoolReader } from "../src/edge/spool-reader.ts";
 import type { ObservedEvent } from "../src/edge/spool-record.ts";
+import { openEnrichment } from "../src/enrichment.ts";
 import { startIngest } from "../src/events/ingest.ts";
 import { openStore, type Store, type StoreLocation } from "../src/store/open-store.ts";
+import { BROWSERS, MAIL_READERS } from "../test/classification/user-agents.ts";
 import { createTestDatabase } from "../test/postgres.ts";
 
 const DAY_MS = 86_400_000;
@@ -24,6 +26,12 @@ const READ_EVERY_MS = 5;
 const QUIET_MS = 1000;
 const SLOT = 7;
 const FILL_BATCH = 500;
+const SETTINGS = { enrichmentDays: 60, classificationFile: undefined, geoipFile: undefined };
+const LOG = {
+  info: () => undefined,
+  warn: (fields: object, message: string) => console.error(message, fields),
+  error: (fields: object, message: string) => console.error(message, fields),
+};
 
 interface Round {
   readonly eventsPerSecond: number;
@@ -39,6 +47,7 @@ interface Round {
   readonly anonymousMib: number;
 }
 
+let messageId = newMessageId();
 const count = Number(process.argv[2] ?? 200_000);
 const rounds = Number(process.argv[3] ?? 5);
 const isPostgres = (process.env["WAYPOST_TEST_DATABASE_URL"] ?? "") !== "";
@@ -81,30 +90,33 @@ async function fill(spoolFolder: string): Promise<void> {
     await Promise.all(
       Array.from({ length: size }, (_, k) => {
         const timestampMs = startMs + n + k;
-        return spool.record(observed(n + k, k % 200 === 0 ? timestampMs - DAY_MS : timestampMs));
+        return spool.record(observed(n + k, k % 200 === 100 ? timestampMs - DAY_MS : timestampMs));
       }),
     );
   }
   await spool.close(10_000);
 }
 
+/** One in twenty-five is of a scanner that follows eight links of a message at once. */
 function observed(n: number, timestampMs: number): ObservedEvent {
-  const isClick = n % 3 === 0;
+  const isScanner = n % 200 < 8;
+  const isClick = isScanner || n % 3 === 0;
+  const message = isScanner ? n - (n % 200) : n;
+  if (n === message) messageId = newMessageId();
   return {
     type: isClick ? "click" : "open",
     timestampMs,
-    subaccountId: n % 20,
-    messageId: newMessageId(),
-    rcptTo: `recipient.${(n * 7919) % 1_000_003}@mail${n % 97}.example.com`,
-    sentAtSeconds: Math.floor(timestampMs / 1000) - (n % 90_000),
+    subaccountId: message % 20,
+    messageId,
+    rcptTo: `recipient.${(message * 7919) % 1_000_003}@mail${message % 97}.example.com`,
+    sentAtSeconds: Math.floor(timestampMs / 1000) - (message % 90_000),
     trackingDomain: `click.customer${n % 50}.example`,
     targetLinkUrl: isClick
       ? `https://www.shop.example/products/${n % 1000}?utm_source=newsletter&utm_medium=email&utm_campaign=november`
       : undefined,
     targetLinkName: isClick ? "Shop now" : undefined,
     ipAddress: `198.51.${(n >> 8) % 256}.${n % 256}`,
-    userAgent:
-      "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    userAgent: isClick ? BROWSERS[n % BROWSERS.length] : MAIL_READERS[n % MAIL_READERS.length],
     acceptLanguage: "en-GB,en;q=0.9",
     purpose: undefined,
   };
@@ -114,17 +126,15 @@ async function drain(store: Store, spool: SpoolReader): Promise<Round> {
   const quietMs = await readUntil(store, sleep(QUIET_MS));
   const loop = monitorEventLoopDelay({ resolution: 2 });
   loop.enable();
+  const enrichment = await openEnrichment({ config: SETTINGS, store, log: LOG });
   const startedMs = performance.now();
-  const ingest = startIngest({
-    spool,
-    events: store.events,
-    log: { warn: (fields, message) => console.error(message, fields) },
-  });
+  const ingest = startIngest({ spool, events: store.events, steps: enrichment.steps, log: LOG });
   const drained = untilEmpty(spool);
   const readMs = await readUntil(store, drained);
   const seconds = ((await drained) - startedMs) / 1000;
   loop.disable();
   await ingest.stop();
+  await enrichment.stop();
   return {
     eventsPerSecond: count / seconds,
     quietP50Ms: percentile(quietMs, 0.5),

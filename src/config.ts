@@ -192,6 +192,11 @@ export const SETTINGS = {
     optional(path),
     "A JSON file with networks and user agents of your own for the rules that tell people from machines: `docs/classification.md`. Read again when it changes.",
   ),
+  honeypotLink: setting(
+    "off",
+    oneOf("off", ["off", "on"]),
+    "`on` adds an invisible link to wrapped HTML, which scanners follow and people cannot: `docs/classification.md` says what speaks for and against it.",
+  ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
   messageRetentionDays: setting(
     "60",

@@ -117,6 +117,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       isRestricted,
       verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
       ports: edgePorts(config),
+      honeypot: config.honeypotLink === "on",
       cnameTarget: config.cnameTarget,
       supportEmail: config.supportEmail,
       sessionLifetimeMs: config.sessionHours * HOUR_MS,

@@ -46,6 +46,7 @@ export interface RouteDeps {
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
   readonly ports: EdgePorts;
+  readonly honeypot: boolean;
   readonly cnameTarget: string;
   readonly supportEmail: string;
   readonly authenticate: Authenticate;
@@ -70,7 +71,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
     ...eventDocumentationRoutes(),
-    ...wrapRoutes({ ...store, messages: deps.messages, keys: deps.keys, ports: deps.ports, now }),
+    ...wrapRoutes({ ...deps, ...store }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({
       ...store,

@@ -66,7 +66,7 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   const wrapper = createMessageWrapper(
     { ...recipient, ...off },
     {
-      ...compileOptions(options, { selection, keys: deps.keys(), ports: deps.ports }),
+      ...compileOptions(options, { selection, deps }),
       dropFields: [CONTROL_HEADER],
     },
   );

@@ -16,6 +16,8 @@ export interface WrapDeps extends SelectionDeps {
   /** Sealing keys may be rotated while the server runs. */
   readonly keys: () => KeyRing;
   readonly ports: EdgePorts;
+  /** Whether wrapped HTML gets the invisible link that gives scanners away. */
+  readonly honeypot: boolean;
   readonly messages: MessageRecorder;
   readonly now: () => number;
 }
@@ -70,9 +72,8 @@ export function compileOptions(
   options: WrapOptions,
   {
     selection,
-    keys,
-    ports,
-  }: { readonly selection: Selection; readonly keys: KeyRing; readonly ports: EdgePorts },
+    deps: { keys, ports, honeypot },
+  }: { readonly selection: Selection; readonly deps: Pick<WrapDeps, "keys" | "ports" | "honeypot"> },
 ): CompileOptions {
   const named = {
     openTracking: options.open_tracking,
@@ -84,7 +85,7 @@ export function compileOptions(
     allowSignedBody: options.allow_signed_body,
   };
   const given = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
-  return { origin: originOf(selection, ports), ring: keys, ...given };
+  return { origin: originOf(selection, ports), ring: keys(), honeypot, ...given };
 }
 
 function parseMessageId(text: string | undefined, field: string): MessageId {

@@ -157,10 +157,7 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   });
   const wish = { ...body, ...(content.sendingDomain && { sending_domain: content.sendingDomain }) };
   const selection = await selectDomain(wish, tenant.write, deps);
-  const compiled = compileContent(
-    content,
-    compileOptions(content.options, { selection, keys: deps.keys(), ports: deps.ports }),
-  );
+  const compiled = compileContent(content, compileOptions(content.options, { selection, deps }));
   refuseTooManyLinks(compiled, recipients.length);
   const calls = body.dry_run === true ? [] : wrappedCalls(facts, recipients, selection);
   await deps.messages.record(calls);

@@ -4,7 +4,7 @@
  * there on every tracking domain and harmless to fetch.
  */
 export const HONEYPOT_LINK_NAME = "waypost:honeypot";
-const HONEYPOT_PATH = "/robots.txt";
+export const HONEYPOT_PATH = "/robots.txt";
 
 export function isHoneypot(link: {
   readonly targetLinkName?: string;

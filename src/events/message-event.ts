@@ -7,6 +7,7 @@ import { domainOfAddress } from "../domain/hostname.ts";
 import type { MessageId } from "../domain/message-id.ts";
 import { PRIMARY_ACCOUNT } from "../domain/subaccount.ts";
 import type { GeoIp, RecordedEvent } from "./recorded-event.ts";
+import { type ParsedUserAgent, parseUserAgent } from "./user-agent.ts";
 
 interface EventField {
   readonly name: string;
@@ -85,6 +86,7 @@ const FIELDS: readonly EventField[] = [
   field("ip_address", "Address that the request came from", ({ ipAddress }) => ipAddress),
   field("geo_ip", "Where that address is", ({ geoIp }) => geoIp && toGeoIp(geoIp)),
   field("user_agent", "User agent of the request", ({ userAgent }) => userAgent),
+  field("user_agent_parsed", "What the user agent says of itself", (event) => userAgentOf(event)),
   field("accept_language", "Languages that the request asked for", ({ acceptLanguage }) => acceptLanguage),
   field(
     "is_prefetched",
@@ -97,6 +99,13 @@ const FIELDS: readonly EventField[] = [
     reasons.length === 0 ? undefined : reasons,
   ),
 ];
+
+/** What is known of the request beyond its user agent is told here, too, since that is where SparkPost has it. */
+function userAgentOf({ userAgent, classification }: RecordedEvent): ParsedUserAgent | undefined {
+  if (userAgent === undefined) return undefined;
+  const { isProxy, isPrefetched } = classification;
+  return { ...parseUserAgent(userAgent), is_proxy: isProxy, is_prefetched: isPrefetched };
+}
 
 interface EventTypeText {
   readonly displayName: string;

@@ -10,11 +10,12 @@ import { decodeHTMLAttribute } from "entities/decode";
 import { QuoteType, Tokenizer, type TokenizerCallbacks } from "htmlparser2";
 
 import type { KeyRing } from "../token/key-ring.ts";
+import { hasHoneypotBefore, honeypotFor } from "./honeypot.ts";
 import { createLinkJudge, isOrdinaryUrl, type LinkCandidate, type LinkJudge } from "./link-judge.ts";
 import type { Settings } from "./options.ts";
-import { hasPixelBefore, hasPixelBehind, type Pixels, pixelsFor } from "./pixel.ts";
+import { hasPixelBehind, type Pixels, pixelBefore, pixelsFor } from "./pixel.ts";
 import type { LinkReport, Part } from "./report.ts";
-import { type Edit, type PixelInsert, REMOVED } from "./splice.ts";
+import { type Edit, type HoneypotInsert, type PixelInsert, REMOVED } from "./splice.ts";
 
 export interface Scan {
   readonly edits: readonly Edit[];
@@ -39,29 +40,39 @@ export function scanHtml(source: string, view: HtmlSource, settings: Settings): 
   const lineBreak = source.includes("\n") ? ownBreak : (view.lineBreak ?? "\n");
   const scanner = new HtmlScanner(source, createLinkJudge(part, settings), settings, view);
   scanner.run();
-  const pixels = pixelsFor(part, lineBreak, settings);
-  return { edits: placePixels(scanner, pixels, source, settings.ring), links: scanner.links };
+  const additions = {
+    ...pixelsFor(part, lineBreak, settings),
+    honeypot: honeypotFor(part, lineBreak, settings),
+  };
+  return { edits: placeAdditions(scanner, additions, source, settings.ring), links: scanner.links };
 }
 
-function placePixels(
+interface Additions extends Pixels {
+  readonly honeypot: HoneypotInsert | undefined;
+}
+
+function placeAdditions(
   scanner: HtmlScanner,
-  { top, bottom }: Pixels,
+  { top, bottom, honeypot }: Additions,
   source: string,
   ring: KeyRing,
 ): readonly Edit[] {
   const { bodyStart, bodyEnd, edits } = scanner;
-  if (bottom !== undefined && !hasPixelBefore(source, bodyEnd, bottom, ring))
-    edits.push(insertAt(bodyEnd, bottom));
+  const pixelStart = bottom && pixelBefore(source, bodyEnd, bottom, ring);
+  const honeypotEnd = pixelStart ?? bodyEnd;
+  if (honeypot !== undefined && !hasHoneypotBefore(source, honeypotEnd, honeypot, ring))
+    edits.push(insertAt(honeypotEnd, honeypot));
+  if (bottom !== undefined && pixelStart === undefined) edits.push(insertAt(bodyEnd, bottom));
   if (top !== undefined && bodyStart !== undefined && !hasPixelBehind(source, bodyStart, top, ring)) {
     // A line that begins with two dashes could be taken for a MIME boundary: no line break before it.
     const keepsLine = source.startsWith("--", bodyStart);
     edits.unshift(insertAt(bodyStart, keepsLine ? { ...top, after: top.after.trimEnd() } : top));
   }
-  // Almost sorted already: only the pixels may be out of place. Stable, so that a top pixel stays before a bottom one.
+  // Almost sorted already: only what was added may be out of place. Stable, so that a top pixel stays before a bottom one.
   return edits.sort((a, b) => a.start - b.start);
 }
 
-function insertAt(offset: number, insert: PixelInsert): Edit {
+function insertAt(offset: number, insert: PixelInsert | HoneypotInsert): Edit {
   return { start: offset, end: offset, insert };
 }
 

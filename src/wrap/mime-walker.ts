@@ -253,7 +253,9 @@ export class MessageWalker {
     const { settings } = this.#options;
     const needsNoPixel = this.#withPixel.has(raw.part);
     const compiled = compileMimePart(raw, {
-      settings: needsNoPixel ? { ...settings, openTracking: false, initialOpen: false } : settings,
+      settings: needsNoPixel
+        ? { ...settings, openTracking: false, initialOpen: false, honeypot: false }
+        : settings,
       maxLinks: MAX_LINKS - this.links.length,
     });
     if (typeof compiled === "string") {

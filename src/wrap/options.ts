@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly initialOpen?: boolean;
   /** Wrap links in text/plain too. Default true. */
   readonly textTracking?: boolean;
+  /** Add an invisible link to HTML that gives scanners away. Default false. */
+  readonly honeypot?: boolean;
   /** Leave `data-msys-…` attributes and markers in what is sent. Default false. */
   readonly keepMarkers?: boolean;
   /** Leave links alone whose visible text is itself a URL: filters take a mismatch for phishing. Default false. */
@@ -52,6 +54,7 @@ export function resolveOptions(options: CompileOptions): Settings {
     openTracking,
     initialOpen: options.initialOpen ?? openTracking,
     textTracking: options.textTracking ?? true,
+    honeypot: options.honeypot ?? false,
     keepMarkers: options.keepMarkers ?? false,
     skipUrlText: options.skipUrlText ?? false,
     maxUrlBytes: options.maxUrlBytes ?? 4096,

@@ -37,13 +37,29 @@ export function hasPixelBehind(source: string, offset: number, pixel: PixelInser
   return isPixelUrl(source.slice(start, source.indexOf('"', start)), pixel, ring);
 }
 
-/** The same right before an offset. */
-export function hasPixelBefore(source: string, offset: number, pixel: PixelInsert, ring: KeyRing): boolean {
+/** Where such a pixel right before an offset begins; `undefined` when there is none. */
+export function pixelBefore(
+  source: string,
+  offset: number,
+  pixel: PixelInsert,
+  ring: KeyRing,
+): number | undefined {
+  const found = urlBefore(source, offset, pixel);
+  return found !== undefined && isPixelUrl(found.url, pixel, ring) ? found.start : undefined;
+}
+
+/** The URL in markup of ours that ends at an offset, and where that markup begins. */
+export function urlBefore(
+  source: string,
+  offset: number,
+  { before, after }: Pick<PixelInsert, "before" | "after">,
+): { readonly start: number; readonly url: string } | undefined {
   // Far enough for any URL of ours, so that a long document isn't searched for one that isn't there.
-  const nearby = source.slice(Math.max(0, offset - MAX_PIXEL_CHARS), offset);
-  const start = nearby.lastIndexOf(pixel.before);
-  if (start === -1 || !nearby.endsWith(pixel.after)) return false;
-  return isPixelUrl(nearby.slice(start + pixel.before.length, -pixel.after.length), pixel, ring);
+  const from = Math.max(0, offset - MAX_PIXEL_CHARS);
+  const nearby = source.slice(from, offset);
+  const start = nearby.lastIndexOf(before);
+  if (start === -1 || !nearby.endsWith(after)) return undefined;
+  return { start: from + start, url: nearby.slice(start + before.length, -after.length) };
 }
 
 function isPixelUrl(url: string, pixel: PixelInsert, ring: KeyRing): boolean {

@@ -2,6 +2,7 @@
  * Edits: the only way content is changed. A scanner lists them by offset, in order and without overlap; what
  * lies between two edits is never looked at again, so it goes out as it came.
  */
+import { HONEYPOT_LINK_NAME } from "../domain/honeypot.ts";
 import { type ClickType, type LinkToken, type OpenType, sealLink } from "../token/link-token.ts";
 import type { Recipient, Settings } from "./options.ts";
 
@@ -12,8 +13,8 @@ export interface Edit {
   readonly insert: Insert;
 }
 
-/** What replaces the range: a wrapped URL, a pixel (the range is empty), or nothing (a marker that is removed). */
-export type Insert = LinkInsert | PixelInsert | typeof REMOVED;
+/** What replaces the range: a wrapped URL, a pixel or the honeypot (the range is empty), or nothing (a marker that is removed). */
+export type Insert = LinkInsert | PixelInsert | HoneypotInsert | typeof REMOVED;
 
 export interface LinkInsert {
   readonly kind: "link";
@@ -28,6 +29,14 @@ export interface PixelInsert {
   readonly kind: "pixel";
   readonly type: OpenType;
   /** The markup around the pixel's URL. */
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface HoneypotInsert {
+  readonly kind: "honeypot";
+  readonly target: string;
+  /** The markup around the link's URL. */
   readonly before: string;
   readonly after: string;
 }
@@ -66,6 +75,11 @@ export function createInserter(recipient: Recipient, settings: Settings): Insert
         );
         // Only an address longer than any that SMTP carries gets a link this far.
         return wrapped.length > settings.maxUrlBytes ? undefined : wrapped;
+      }
+      case "honeypot": {
+        if (!clicks) return undefined;
+        const { target, before, after } = insert;
+        return before + url("", { type: "click", target, linkName: HONEYPOT_LINK_NAME, ...facts }) + after;
       }
       case "pixel":
         return opens ? insert.before + url("", { type: insert.type, ...facts }) + insert.after : undefined;
