@@ -6,7 +6,7 @@
  * agent the first that matches decides, and of those about networks the most specific network: that is how a mail
  * provider's image proxy is no bot, although any list of bots has it. Then the marks of all that was found are joined.
  */
-import { isbot } from "isbot";
+import { createIsbotFromList, isbot, list } from "isbot";
 
 import type { EngagementEvent, EventType } from "../domain/event.ts";
 import { APP_PATTERN, MAIL_PROGRAMS } from "./mail-programs.ts";
@@ -82,6 +82,11 @@ export const REQUEST_RULES: readonly RequestRule[] = [
       !hasUserAgent(event) && event.timestampMs - event.sentAtSeconds * 1000 <= EARLY_OPEN_MS,
   },
 ];
+
+/** By those of the package's patterns that have a word in them. The others go by shape, and mail programs have the same. */
+const isNamedBot = createIsbotFromList(
+  list.filter((pattern) => /[a-z]{2}/.test(pattern.replace(/\\[a-z]/g, ""))),
+);
 
 export const USER_AGENT_RULES: readonly UserAgentRule[] = [
   {
@@ -187,7 +192,14 @@ export const USER_AGENT_RULES: readonly UserAgentRule[] = [
   {
     reason: "automated_client",
     marks: ["bot"],
-    why: "A crawler or an HTTP library, by the `isbot` package.",
+    why: "A crawler or an HTTP library that the `isbot` package knows by name.",
+    matches: isNamedBot,
+  },
+  {
+    reason: "unknown_program",
+    marks: ["bot"],
+    on: "clicks",
+    why: "A link is opened by a browser, or by an app with its system's library; what the `isbot` package takes for neither by the shape of its user agent is a program. Opens are not judged by it: mail programs have such names.",
     matches: (userAgent) => isbot(userAgent),
   },
 ];

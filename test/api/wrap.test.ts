@@ -6,6 +6,7 @@ import { type Answer, onBothDatabases } from "./harness.ts";
 import { startTestInstallation, type TestInstallation } from "./with-edge.ts";
 
 const WRAP = "/api/v1/wrap";
+const BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:145.0) Gecko/20100101 Firefox/145.0";
 const HTML =
   '<body><a href="https://www.example.com/?a=1&amp;b=2" data-msys-linkname="boots">Boots</a></body>';
 
@@ -62,7 +63,7 @@ onBothDatabases("a mail and what comes of it", (database) => {
     assert.equal(pixel.status, 200);
     assert.equal(pixel.headers["content-type"], "image/gif");
     const clicked = await waypost.visit(linkOf(message.content.html), {
-      headers: { "user-agent": "A browser", "accept-language": "de" },
+      headers: { "user-agent": BROWSER, "accept-language": "de" },
     });
     assert.equal(clicked.status, 302);
     assert.equal(clicked.headers["location"], "https://www.example.com/?a=1&b=2");
@@ -99,7 +100,17 @@ onBothDatabases("a mail and what comes of it", (database) => {
       target_link_url: "https://www.example.com/?a=1&b=2",
       target_link_name: "boots",
       ip_address: "127.0.0.1",
-      user_agent: "A browser",
+      user_agent: BROWSER,
+      user_agent_parsed: {
+        agent_family: "Firefox",
+        device_brand: "Apple",
+        device_family: "Mac",
+        os_family: "Mac OS X",
+        os_version: "10.15",
+        is_mobile: false,
+        is_proxy: false,
+        is_prefetched: false,
+      },
       accept_language: "de",
     });
   });

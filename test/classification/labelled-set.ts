@@ -234,6 +234,11 @@ const PEOPLE: readonly Scenario[] = [
     play: (random) => [click(readingTime(random), random.whole(1, 9), "human", reader(random, agents.APPS))],
   },
   {
+    name: "reads in a mail program that no list has",
+    messages: 40,
+    play: (random) => [open(readingTime(random), "human", reader(random, agents.UNKNOWN_PROGRAMS))],
+  },
+  {
     name: "reads in a mail program without a user agent",
     messages: 40,
     play: (random) => {
@@ -456,6 +461,7 @@ const MACHINES: readonly Scenario[] = [
         ["link_preview", agents.PREVIEWS],
         ["automated_client", agents.AUTOMATED],
         ["unreleased_browser", [agents.GMAIL_SAMPLING]],
+        ["unknown_program", ["axios/1.6.2", "AHC/2.1"]],
         ["bare_user_agent", [agents.APPLE_MAIL_PRIVACY]],
       ] as const);
       const request = { ...disguised(random), userAgent: random.oneOf(list) };

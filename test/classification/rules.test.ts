@@ -111,6 +111,15 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
       click({ userAgent }),
     ]),
   },
+  unknown_program: {
+    is: agents.UNKNOWN_PROGRAMS.map((userAgent) => [click({ userAgent })]),
+    isNot: [
+      ...agents.UNKNOWN_PROGRAMS.map((userAgent) => [open({ userAgent })]),
+      ...[...agents.BROWSERS, ...agents.MAIL_READERS, ...agents.APPS].map((userAgent) => [
+        click({ userAgent }),
+      ]),
+    ],
+  },
   barracuda_network: {
     is: [[click({ ipAddress: "209.222.87.255" })], [open({ ipAddress: "64.235.144.0" })]],
     isNot: [[click({ ipAddress: "209.222.88.0" })], [click({ ipAddress: "::ffff:64.235.144.1" })]],
@@ -206,6 +215,11 @@ test("people's programs and apps have no mark and no reason", () => {
     for (const { classification } of classified([click({ userAgent }), open({ userAgent })]))
       assert.deepEqual([classification.reasons, marksOf(classification)], [[], []]);
   }
+});
+
+test("a mail program that nobody knows is a person's", () => {
+  for (const userAgent of agents.UNKNOWN_PROGRAMS)
+    assert.deepEqual(classified([open({ userAgent })])[0]?.classification.reasons, []);
 });
 
 test("Apple's and Gmail's proxies are proxies and prefetchers, and no bots, although every list of bots has them", () => {

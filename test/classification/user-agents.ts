@@ -20,6 +20,7 @@ export const MAIL_READERS = [
   "SAMSUNG-Android email",
   "eM Client/9.2",
   "Spark/3.0 (Macintosh)",
+  "YahooMobileMail/1.0 (Android Mail; 7.3.4)",
   "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)",
   "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ] as const;
@@ -61,6 +62,15 @@ export const PREVIEWS = [
   "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
   "TelegramBot (like TwitterBot)",
   "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5",
+] as const;
+
+/** Read in as well, by names that no list has. */
+export const UNKNOWN_PROGRAMS = [
+  "K-9 Mail",
+  "AquaMail/1.30",
+  "FairEmail/1.2",
+  "axios/1.6.2",
+  "AHC/2.1",
 ] as const;
 
 export const AUTOMATED = [
