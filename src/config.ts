@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { availableParallelism } from "node:os";
+import { availableParallelism, homedir } from "node:os";
+import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { parseEnv } from "node:util";
 
@@ -251,7 +252,7 @@ export interface ConfigSources {
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
 const VARIABLES = new Map(SETTING_KEYS.map((key) => [variableName(key), key]));
 /** Not settings of the server: where its file is, and what the tests and the command line's client read. */
-const OTHER_VARIABLES = /^WAYPOST_(CONFIG|URL|TEST_\w+)$/;
+const OTHER_VARIABLES = /^WAYPOST_(CONFIG|URL|PROFILE|TEST_\w+)$/;
 
 /** `dataDir` → `WAYPOST_DATA_DIR`. */
 export function variableName(key: SettingKey): string {
@@ -360,6 +361,28 @@ function tlsConflict({ apiTlsCertFile, apiTlsKeyFile }: Config): string | undefi
 function overlap(one: string, other: string): boolean {
   const everywhere = new Set(["0.0.0.0", "::"]);
   return one === other || everywhere.has(one) || everywhere.has(other);
+}
+
+/** What the command line's client reads of its environment. */
+export interface ClientEnvironment {
+  readonly url: string | undefined;
+  readonly key: string | undefined;
+  readonly profile: string | undefined;
+  /** Where a person's programs keep their settings (XDG Base Directory Specification). */
+  readonly configHome: string;
+  /** Of SparkPost's own API, for an import from there. */
+  readonly sparkpostKey: string | undefined;
+}
+
+export function clientEnvironment(): ClientEnvironment {
+  const given = (name: string): string | undefined => process.env[name] || undefined;
+  return {
+    url: given("WAYPOST_URL"),
+    key: given("WAYPOST_API_KEY"),
+    profile: given("WAYPOST_PROFILE"),
+    configHome: given("XDG_CONFIG_HOME") ?? join(homedir(), ".config"),
+    sparkpostKey: given("SPARKPOST_API_KEY"),
+  };
 }
 
 /** The environment of a process that shall see no setting of this one but these. */

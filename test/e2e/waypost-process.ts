@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Answer, type CallOptions, send } from "../api/harness.ts";
 
-const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
+export const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
 const READY_WITHIN_MS = 20_000;
 
 export interface Ports {
@@ -35,6 +35,8 @@ export interface WaypostProcess {
 export interface Installation {
   readonly dataDir: string;
   readonly ports: Ports;
+  /** What its processes see: the settings, and the search path. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Starts `serve` and waits until it is ready. */
   serve(settings?: Readonly<Record<string, string>>): Promise<WaypostProcess>;
   /** Runs a command to its end. */
@@ -64,6 +66,7 @@ export async function createInstallation(
   return {
     dataDir,
     ports: { api, edge, ops },
+    environment,
     serve: async (more = {}) => {
       const waypost = startProcess(["serve"], { ...environment, ...more }, { api, edge, ops });
       running.add(waypost);

@@ -1,0 +1,138 @@
+/** Commands that talk to a running server: they take its URL and a key, not its settings. */
+import { type Command, Option } from "commander";
+
+import { EVENT_FILTERS } from "../commands/remote-events.ts";
+
+/** Adds how a server is named, and `--json`. */
+function withRemote(command: Command): Command {
+  return command
+    .option(
+      "--url <url>",
+      "the server's API (default: WAYPOST_URL, a profile, or the server of this machine)",
+    )
+    .option(
+      "--key <key>",
+      "API key; better in WAYPOST_API_KEY or a profile, where no list of processes shows it",
+    )
+    .option("--profile <name>", "a profile's name: ~/.config/waypost/<name>.profile")
+    .option("--subaccount <id>", "act for a subaccount")
+    .option("--json", "print JSON, for programs");
+}
+
+export function addRemoteDomainCommands(domains: Command): void {
+  const commands = () => import("../commands/remote-domains.ts");
+  withRemote(domains.command("add <domain>").description("create a tracking domain and show its DNS record"))
+    .option("--secure", "links use https")
+    .option("--wait <seconds>", "verify it until it is verified, for so long")
+    .action(async (domain: string, options) => (await commands()).addDomain(domain, options));
+  withRemote(domains.command("list").description("list tracking domains"))
+    .option("--default", "defaults only")
+    .action(async (options) => (await commands()).listDomains(options));
+  withRemote(
+    domains.command("show <domain>").description("show a tracking domain and its last check"),
+  ).action(async (domain: string, options) => (await commands()).showDomain(domain, options));
+  withRemote(domains.command("verify <domain>").description("check a tracking domain now")).action(
+    async (domain: string, options) => (await commands()).verifyDomain(domain, options),
+  );
+  withRemote(domains.command("default <domain>").description("make a tracking domain the default"))
+    .option("--unset", "make it no longer the default")
+    .action(async (domain: string, options) => (await commands()).setDefaultDomain(domain, options));
+  withRemote(domains.command("rm <domain>").description("delete a tracking domain; sent links keep working"))
+    .option("-y, --yes", "don't ask for its name")
+    .action(async (domain: string, options) => (await commands()).removeDomain(domain, options));
+}
+
+export function addEventCommands(program: Command): void {
+  const commands = () => import("../commands/remote-events.ts");
+  const events = program.command("events").description("what recipients did");
+  withFilters(events.command("search").description("search for events, newest first"))
+    .option("--limit <count>", "how many (default: 50)")
+    .action(async (options) => (await commands()).searchEvents(options));
+  withFilters(events.command("tail").description("show events as they happen, until interrupted")).action(
+    async (options) => (await commands()).tailEvents(options),
+  );
+  withFilters(events.command("export").description("all events that match, as CSV or JSON lines"))
+    .addOption(new Option("--format <format>", "csv or ndjson").default("csv"))
+    .option("--output <file>", "a new file; standard output when absent")
+    .action(async (options) => (await commands()).exportEvents(options));
+}
+
+function withFilters(command: Command): Command {
+  for (const [name, description] of EVENT_FILTERS) command.option(`--${name} <value>`, description);
+  return withRemote(command);
+}
+
+export function addWebhookCommands(program: Command): void {
+  const commands = () => import("../commands/remote-webhooks.ts");
+  const webhooks = program.command("webhooks").description("webhooks");
+  withRemote(webhooks.command("create <url>").description("create a webhook; its target is tried first"))
+    .option("--name <name>", "what it is called")
+    .option("--events <list>", "event types, separated by commas")
+    .action(async (target: string, options) => (await commands()).createWebhook(target, options));
+  withRemote(webhooks.command("list").description("list webhooks")).action(async (options) =>
+    (await commands()).listWebhooks(options),
+  );
+  for (const [name, description, run] of [
+    ["show", "show a webhook", "showWebhook"],
+    ["rm", "delete a webhook", "removeWebhook"],
+    ["test", "send the test request again", "testWebhook"],
+    ["batches", "what was tried again or failed in the last 24 hours", "listBatches"],
+  ] as const) {
+    withRemote(webhooks.command(`${name} <id>`).description(description)).action(
+      async (id: string, options) => (await commands())[run](id, options),
+    );
+  }
+  withRemote(webhooks.command("replay <id>").description("send events again"))
+    .option("--from <time>", "those from this time on")
+    .option("--event <id>", "those from this event on")
+    .action(async (id: string, options) => (await commands()).replayWebhook(id, options));
+}
+
+export function addMessageCommands(program: Command): void {
+  const commands = () => import("../commands/remote-messages.ts");
+  withRemote(
+    program
+      .command("wrap")
+      .description("wrap HTML or a whole message from standard input to standard output"),
+  )
+    .option("--to <address>", "the recipient")
+    .option("--type <type>", "html, text, amp_html or message (default: what it looks like)")
+    .option("--tracking-domain <domain>", "instead of the one that would be selected")
+    .option("--sending-domain <domain>", "the domain of the From: address")
+    .option("--campaign <id>", "the campaign that events will name")
+    .option("--report", "say on standard error what was wrapped, and why not")
+    .option("--dry-run", "the report alone")
+    .action(async (options) => (await commands()).wrapInput(options));
+  withRemote(
+    program
+      .command("token")
+      .description("tracked links")
+      .command("open <url>")
+      .description("show what a tracked URL holds"),
+  ).action(async (url: string, options) => (await commands()).openToken(url, options));
+}
+
+export function addCertificateCommands(program: Command): void {
+  const commands = () => import("../commands/remote-certificates.ts");
+  const certs = program.command("certs").description("certificates of tracking domains");
+  withRemote(certs.command("list").description("list certificates with their expiry")).action(
+    async (options) => (await commands()).listCertificates(options),
+  );
+  withRemote(certs.command("renew <domain>").description("order a certificate now")).action(
+    async (domain: string, options) => (await commands()).renewCertificate(domain, options),
+  );
+}
+
+export function addImportCommands(program: Command): void {
+  withRemote(
+    program
+      .command("import")
+      .description("bring what another service has")
+      .command("sparkpost")
+      .description("create a SparkPost account's tracking domains here; can be run again"),
+  )
+    .option("--file <file>", "the JSON of GET /api/v1/tracking-domains, instead of asking SparkPost")
+    .option("--sparkpost-url <url>", "for accounts in the EU: https://api.eu.sparkpost.com")
+    .option("--dry-run", "only say what would be created")
+    .action(async (options) => (await import("../commands/import-sparkpost.ts")).importSparkpost(options));
+}

@@ -1,0 +1,119 @@
+/** What commands print: tables for people, JSON for programs. Text from outside never reaches a terminal as control codes. */
+import { styleText } from "node:util";
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly value: (row: Row) => unknown;
+  /** May be shortened in the middle when the terminal is narrow. */
+  readonly flexible?: true;
+}
+
+const GAP = "  ";
+const MIN_FLEXIBLE = 12;
+/** Where output goes that is no terminal: a file or a program, for which nothing is shortened. */
+const UNLIMITED = Number.POSITIVE_INFINITY;
+const ELLIPSIS = "…";
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** One line a row, fitted to the terminal. `empty` is said when there are none. */
+export function printTable<Row>(
+  rows: readonly Row[],
+  given: readonly Column<Row>[],
+  empty: string,
+  width = terminalWidth(),
+): void {
+  if (rows.length === 0) {
+    console.log(empty);
+    return;
+  }
+  const all = rows.map((row) => given.map(({ value }) => plain(value(row))));
+  // What nobody has takes no room.
+  const isUsed = given.map((_column, index) => all.some((line) => line[index] !== ""));
+  const columns = given.filter((_column, index) => isUsed[index]);
+  const cells = all.map((line) => line.filter((_cell, index) => isUsed[index]));
+  const natural = columns.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((line) => (line[index] ?? "").length)),
+  );
+  const widths = fitted(natural, columns, width);
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, index) => shorten(text, widths[index] ?? 0).padEnd(widths[index] ?? 0))
+      .join(GAP)
+      .trimEnd();
+  console.log(styleText("bold", line(columns.map(({ title }) => title))));
+  for (const texts of cells) console.log(line(texts));
+}
+
+/** `name: value` lines, values aligned. */
+export function printFacts(facts: readonly (readonly [name: string, value: unknown])[]): void {
+  const known = facts.filter(([, value]) => value !== undefined && value !== "");
+  const width = Math.max(0, ...known.map(([name]) => name.length));
+  for (const [name, value] of known) console.log(`${name.padEnd(width)}  ${plain(value)}`);
+}
+
+/** Printable: control characters, which could move the cursor or hide text, are shown as what they are not. */
+export function plain(value: unknown): string {
+  if (value === undefined || value === null) return "-";
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
+}
+
+/** A reader that has seen enough (`| head`) ends the command without an error. */
+export function endWhenNobodyReads(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+}
+
+/** Says on stderr how far something long has come; on a terminal on one line, elsewhere now and then. */
+export function createProgress(what: string, total: number): { step(): void; end(): void } {
+  let done = 0;
+  const isTerminal = process.stderr.isTTY;
+  const every = isTerminal ? 1 : Math.max(1, Math.ceil(total / 10));
+  return {
+    step: () => {
+      done += 1;
+      if (done % every !== 0 && done !== total) return;
+      const text = `${what}: ${done} of ${total}`;
+      process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
+    },
+    end: () => {
+      if (isTerminal && done > 0) process.stderr.write("\n");
+    },
+  };
+}
+
+function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : UNLIMITED;
+}
+
+/** Takes from the flexible columns, the widest first, until the line fits or nothing more can go. */
+function fitted(
+  natural: readonly number[],
+  columns: readonly { readonly flexible?: true }[],
+  width: number,
+): readonly number[] {
+  const widths = [...natural];
+  const total = (): number => widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1));
+  while (total() > width) {
+    const flexible = widths.flatMap((one, index) =>
+      columns[index]?.flexible && one > MIN_FLEXIBLE ? [{ index, one }] : [],
+    );
+    const widest = flexible.sort((a, b) => b.one - a.one)[0];
+    if (widest === undefined) break;
+    widths[widest.index] = widest.one - 1;
+  }
+  return widths;
+}
+
+/** In the middle: host names and URLs are told apart by both ends. */
+function shorten(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const head = Math.ceil((width - 1) / 2);
+  const tail = width - 1 - head;
+  return `${text.slice(0, head)}${ELLIPSIS}${tail === 0 ? "" : text.slice(-tail)}`;
+}

@@ -1,0 +1,129 @@
+/** `waypost wrap` and `waypost token open`: what wrapping does to content, and what a tracked URL holds. */
+import { AppError } from "../domain/errors.ts";
+import { plain, printFacts, printJson } from "./output.ts";
+import { connect, field, type Remote, type RemoteOptions } from "./remote.ts";
+
+export interface WrapCommandOptions extends RemoteOptions {
+  readonly to?: string;
+  readonly type?: string;
+  readonly trackingDomain?: string;
+  readonly sendingDomain?: string;
+  readonly campaign?: string;
+  readonly report?: true;
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+const TYPES = ["html", "text", "amp_html", "message"] as const;
+type ContentType = (typeof TYPES)[number];
+
+const MAX_INPUT_BYTES = 64 * 1024 * 1024;
+/** RFC 5322 section 3.6: a message begins with header fields. */
+const LOOKS_LIKE_A_MESSAGE = /^(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\r?\n/;
+
+/** Standard input to standard output. The report goes to standard error, so that the output can be piped on. */
+export async function wrapInput(options: WrapCommandOptions): Promise<void> {
+  const input = await readInput();
+  const type = parseType(options.type, input);
+  if (options.to === undefined && options.dryRun === undefined) {
+    throw new AppError("missing_field", "--to ADDRESS says who the mail is for (or use --dry-run)");
+  }
+  const remote = connect(options);
+  const reply = await wrapped(remote, { input, type, options });
+  const results = field(reply, "results");
+  if (options.json) return printJson(results);
+  const [message] = asList(field(results, "messages"));
+  const content = field(field(message, "content"), type === "message" ? "email_rfc822" : type);
+  if (typeof content === "string") process.stdout.write(content);
+  if (options.report || options.dryRun) tellReport(results);
+}
+
+/** Shows what a tracked link or pixel holds. Records nothing. */
+export async function openToken(
+  url: string,
+  options: RemoteOptions & { readonly json?: true },
+): Promise<void> {
+  const reply = await connect(options).call("POST", "/api/v1/links/open", { body: { url } });
+  const link = field(reply, "results");
+  if (options.json) return printJson(link);
+  printFacts([
+    ["Records", field(link, "type")],
+    ["Leads to", field(link, "target_link_url")],
+    ["Link name", field(link, "target_link_name")],
+    ["Recipient", field(link, "rcpt_to")],
+    ["Message", field(link, "message_id")],
+    ["Wrapped", field(link, "injection_time")],
+    ["Expires", field(link, "expires_at")],
+    ["Subaccount", field(link, "subaccount_id")],
+    [
+      "Host",
+      `${plain(field(link, "host"))}${field(link, "is_tracking_domain") === true ? "" : " (no tracking domain of yours)"}`,
+    ],
+  ]);
+}
+
+function wrapped(
+  remote: Remote,
+  { input, type, options }: { input: Buffer; type: ContentType; options: WrapCommandOptions },
+): Promise<unknown> {
+  const content = { [type === "message" ? "email_rfc822" : type]: input.toString() };
+  const body = {
+    content,
+    recipients: [{ address: options.to ?? "somebody@example.com" }],
+    ...(options.dryRun ? { dry_run: true } : {}),
+    ...(options.trackingDomain === undefined ? {} : { tracking_domain: options.trackingDomain }),
+    ...(options.sendingDomain === undefined ? {} : { sending_domain: options.sendingDomain }),
+    ...(options.campaign === undefined ? {} : { campaign_id: options.campaign }),
+  };
+  return remote.call("POST", "/api/v1/wrap", { body });
+}
+
+function tellReport(results: unknown): void {
+  const domain = field(results, "tracking_domain");
+  console.error(
+    domain === undefined
+      ? `Untracked: ${plain(field(results, "untracked_reason"))}`
+      : `Tracking domain: ${plain(domain)}`,
+  );
+  const links = asList(field(results, "links"));
+  for (const link of links) {
+    const mark = field(link, "tracked") === true ? "tracked  " : "untouched";
+    const reason = field(link, "reason");
+    console.error(
+      `${mark}  ${plain(field(link, "part"))}  ${plain(field(link, "url"))}${reason === undefined ? "" : `  (${plain(reason)})`}`,
+    );
+  }
+  for (const part of asList(field(results, "skipped"))) {
+    console.error(
+      `part left alone  ${plain(field(part, "content_type"))}  (${plain(field(part, "reason"))})`,
+    );
+  }
+}
+
+async function readInput(): Promise<Buffer> {
+  if (process.stdin.isTTY)
+    console.error("Reading HTML or a whole message from standard input; end with Ctrl-D.");
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_INPUT_BYTES) throw new AppError("body_too_large", "More than 64 MiB came in");
+    chunks.push(chunk as Buffer);
+  }
+  if (bytes === 0) throw new AppError("missing_field", "Nothing came in on standard input");
+  return Buffer.concat(chunks);
+}
+
+function parseType(text: string | undefined, input: Buffer): ContentType {
+  if (text === undefined) {
+    return LOOKS_LIKE_A_MESSAGE.test(input.toString("latin1", 0, 4096)) ? "message" : "html";
+  }
+  const type = TYPES.find((candidate) => candidate === text);
+  if (type === undefined)
+    throw new AppError("invalid_parameters", `--type must be one of ${TYPES.join(", ")}`);
+  return type;
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
