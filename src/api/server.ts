@@ -18,6 +18,7 @@ import { type ConsoleFiles, findConsoleFile, sendConsoleFile } from "./console-f
 import { toErrorReply } from "./error-reply.ts";
 import { ERRORS_SCHEMA, OPENAPI_INFO, toFastifySchema } from "./openapi.ts";
 import { type Principal, resolveTenant, type SubaccountReader } from "./principal.ts";
+import { PUBLISHED_DOCUMENTS, publishDocuments } from "./published-documents.ts";
 import { compileBodyCheck, readJsonBody } from "./request-body.ts";
 import { finishReply } from "./response-headers.ts";
 import type { Call, Reply, Route } from "./route.ts";
@@ -78,7 +79,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.addSchema(ERRORS_SCHEMA);
   app.after(() => {
     for (const route of options.routes) register(app, route, options);
-    registerOpenApi(app);
+    publishDocuments(app);
   });
   await app.ready();
   return {
@@ -122,7 +123,7 @@ function createApp(options: ApiOptions, tls: TlsPair | undefined): FastifyInstan
   app.setNotFoundHandler((request, reply) => {
     const file = options.console === undefined ? undefined : findConsoleFile(options.console, request);
     if (file !== undefined) return sendConsoleFile(request, reply, file);
-    throw missingRoute(request, [...options.routes, OPENAPI_ROUTE]);
+    throw missingRoute(request, [...options.routes, ...PUBLISHED_DOCUMENTS]);
   });
   app.addHook("onRequest", noteUntrustedProxy(options));
   return app as unknown as FastifyInstance;
@@ -232,12 +233,6 @@ async function authorize(request: FastifyRequest, route: Route, options: ApiOpti
   if (route.grant !== "any" && !principal.grants.has(route.grant))
     throw new AppError("forbidden", "the key lacks a grant");
   return principal;
-}
-
-const OPENAPI_ROUTE = { method: "GET", url: "/api/v1/openapi.json" } as const;
-
-function registerOpenApi(app: FastifyInstance): void {
-  app.get(OPENAPI_ROUTE.url, { schema: { hide: true } }, async () => app.swagger());
 }
 
 function sendError(
