@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, type CallOptions, send } from "../api/harness.ts";
 
 export const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
-const READY_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 60_000;
 
 export interface Ports {
   readonly api: number;
