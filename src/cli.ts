@@ -2,12 +2,10 @@
 import { Command } from "commander";
 
 import {
-  addCertificateCommands,
   addEventCommands,
   addImportCommands,
   addMessageCommands,
   addRemoteDomainCommands,
-  addWebhookCommands,
 } from "./command-line/remote-commands.ts";
 import { addBackupCommands, addServerCommands, addSetupCommands } from "./command-line/server-commands.ts";
 import {
@@ -39,8 +37,6 @@ addRemoteDomainCommands(domains);
 addOperatorDomainCommands(domains);
 addMessageCommands(program);
 addEventCommands(program);
-addWebhookCommands(program);
-addCertificateCommands(program);
 addImportCommands(program);
 addKeyringCommands(program);
 addKeyCommands(program);

@@ -1,5 +1,5 @@
 /** Commands that talk to a running server: they take its URL and a key, not its settings. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 
 import { EVENT_FILTERS } from "../commands/remote-events.ts";
 
@@ -48,44 +48,11 @@ export function addEventCommands(program: Command): void {
   withFilters(events.command("search").description("search for events, newest first"))
     .option("--limit <count>", "how many (default: 50)")
     .action(async (options) => (await commands()).searchEvents(options));
-  withFilters(events.command("tail").description("show events as they happen, until interrupted")).action(
-    async (options) => (await commands()).tailEvents(options),
-  );
-  withFilters(events.command("export").description("all events that match, as CSV or JSON lines"))
-    .addOption(new Option("--format <format>", "csv or ndjson").default("csv"))
-    .option("--output <file>", "a new file; standard output when absent")
-    .action(async (options) => (await commands()).exportEvents(options));
 }
 
 function withFilters(command: Command): Command {
   for (const [name, description] of EVENT_FILTERS) command.option(`--${name} <value>`, description);
   return withRemote(command);
-}
-
-export function addWebhookCommands(program: Command): void {
-  const commands = () => import("../commands/remote-webhooks.ts");
-  const webhooks = program.command("webhooks").description("webhooks");
-  withRemote(webhooks.command("create <url>").description("create a webhook; its target is tried first"))
-    .option("--name <name>", "what it is called")
-    .option("--events <list>", "event types, separated by commas")
-    .action(async (target: string, options) => (await commands()).createWebhook(target, options));
-  withRemote(webhooks.command("list").description("list webhooks")).action(async (options) =>
-    (await commands()).listWebhooks(options),
-  );
-  for (const [name, description, run] of [
-    ["show", "show a webhook", "showWebhook"],
-    ["rm", "delete a webhook", "removeWebhook"],
-    ["test", "send the test request again", "testWebhook"],
-    ["batches", "what was tried again or failed in the last 24 hours", "listBatches"],
-  ] as const) {
-    withRemote(webhooks.command(`${name} <id>`).description(description)).action(
-      async (id: string, options) => (await commands())[run](id, options),
-    );
-  }
-  withRemote(webhooks.command("replay <id>").description("send events again"))
-    .option("--from <time>", "those from this time on")
-    .option("--event <id>", "those from this event on")
-    .action(async (id: string, options) => (await commands()).replayWebhook(id, options));
 }
 
 export function addMessageCommands(program: Command): void {
@@ -110,17 +77,6 @@ export function addMessageCommands(program: Command): void {
       .command("open <url>")
       .description("show what a tracked URL holds"),
   ).action(async (url: string, options) => (await commands()).openToken(url, options));
-}
-
-export function addCertificateCommands(program: Command): void {
-  const commands = () => import("../commands/remote-certificates.ts");
-  const certs = program.command("certs").description("certificates of tracking domains");
-  withRemote(certs.command("list").description("list certificates with their expiry")).action(
-    async (options) => (await commands()).listCertificates(options),
-  );
-  withRemote(certs.command("renew <domain>").description("order a certificate now")).action(
-    async (domain: string, options) => (await commands()).renewCertificate(domain, options),
-  );
 }
 
 export function addImportCommands(program: Command): void {

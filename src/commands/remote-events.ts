@@ -1,11 +1,6 @@
-/** `waypost events search|tail|export`: what recipients did, from a running server. */
-import { createWriteStream } from "node:fs";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-
+/** `waypost events search`: what recipients did, from a running server. */
 import { AppError } from "../domain/errors.ts";
-import { type Column, plain, printJson, printTable } from "./output.ts";
+import { type Column, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type Remote, type RemoteOptions } from "./remote.ts";
 
 /** The API's filters, by their names there. */
@@ -27,7 +22,6 @@ export type EventOptions = RemoteOptions & { readonly json?: true } & Readonly<R
 const EVENTS = "/api/v1/events/message";
 const DEFAULT_LIMIT = 50;
 const PER_PAGE = 1000;
-const RECONNECT_MS = 2000;
 const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const COLUMNS: readonly Column<unknown>[] = [
   { title: "TIME", value: (event) => String(field(event, "timestamp")).slice(0, 19).replace("T", " ") },
@@ -49,51 +43,6 @@ export async function searchEvents(options: EventOptions): Promise<void> {
   printTable(found, COLUMNS, "No events match.");
 }
 
-/** Until it is interrupted: a connection that breaks is made anew, and goes on where it was. */
-export async function tailEvents(options: EventOptions): Promise<void> {
-  const remote = connect(options);
-  let lastId: string | undefined;
-  for (;;) {
-    try {
-      const query = { ...filtersOf(options), ...(lastId === undefined ? {} : { last_event_id: lastId }) };
-      const response = await remote.open("GET", `${EVENTS.replace("/message", "/stream")}`, { query });
-      for await (const { id, data } of serverSentEvents(response)) {
-        lastId = id ?? lastId;
-        tell(data, options.json);
-      }
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "unavailable") {
-        if (error instanceof AppError) throw error;
-      }
-      console.error(`The connection broke (${error instanceof Error ? error.message : error}), trying again`);
-    }
-    await sleep(RECONNECT_MS);
-  }
-}
-
-/** CSV or a JSON object a line, whole, to a file or to standard output. */
-export async function exportEvents(options: EventOptions): Promise<void> {
-  const format = options["format"] ?? "csv";
-  if (format !== "csv" && format !== "ndjson") {
-    throw new AppError("invalid_parameters", "--format must be csv or ndjson");
-  }
-  const response = await connect(options).open("GET", `${EVENTS}.${format}`, { query: filtersOf(options) });
-  if (response.body === null) return;
-  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-  const output = options["output"];
-  if (typeof output !== "string") {
-    for await (const chunk of body) if (!process.stdout.write(chunk as Buffer)) await drained();
-    return;
-  }
-  // "wx": what is there already is somebody's.
-  await pipeline(body, createWriteStream(output, { flags: "wx", mode: 0o600 }));
-  console.error(`Written to ${output}`);
-}
-
-function drained(): Promise<void> {
-  return new Promise((resolve) => process.stdout.once("drain", () => resolve()));
-}
-
 async function* pages(remote: Remote, options: EventOptions, perPage: number): AsyncGenerator<unknown> {
   let path = EVENTS;
   let query: Readonly<Record<string, string>> = { ...filtersOf(options), per_page: String(perPage) };
@@ -105,50 +54,6 @@ async function* pages(remote: Remote, options: EventOptions, perPage: number): A
     path = next;
     query = {};
   }
-}
-
-interface ServerSentEvent {
-  readonly id: string | undefined;
-  readonly data: string;
-}
-
-const MAX_EVENT_CHARS = 1024 * 1024;
-
-/** As the HTML standard reads an event stream (section 9.2.6), as far as servers use it: `id`, `data`, comments. */
-async function* serverSentEvents(response: Response): AsyncGenerator<ServerSentEvent> {
-  if (response.body === null) return;
-  let rest = "";
-  const chunks = response.body.pipeThrough(
-    new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>,
-  );
-  for await (const chunk of chunks) {
-    rest += chunk;
-    if (rest.length > MAX_EVENT_CHARS) throw new AppError("unavailable", "the server sent an endless event");
-    const blocks = rest.split(/\r?\n\r?\n/);
-    rest = blocks.pop() ?? "";
-    for (const block of blocks) {
-      const event = parseBlock(block);
-      if (event.data !== "") yield event;
-    }
-  }
-}
-
-function parseBlock(block: string): ServerSentEvent {
-  const lines = block.split(/\r?\n/);
-  const valuesOf = (name: string): readonly string[] =>
-    lines.flatMap((line) =>
-      line.startsWith(`${name}:`) ? [line.slice(name.length + 1).replace(/^ /, "")] : [],
-    );
-  return { id: valuesOf("id").at(-1), data: valuesOf("data").join("\n") };
-}
-
-function tell(data: string, json: true | undefined): void {
-  if (json) {
-    process.stdout.write(`${data}\n`);
-    return;
-  }
-  const event: unknown = JSON.parse(data);
-  console.log(COLUMNS.map(({ value }) => plain(value(event))).join("  "));
 }
 
 function filtersOf(options: EventOptions): Readonly<Record<string, string>> {

@@ -30,8 +30,6 @@ export interface Remote {
   readonly url: string;
   /** The reply's JSON; `undefined` for an empty one. Throws `AppError` with the server's own words. */
   call(method: string, path: string, options?: CallOptions): Promise<unknown>;
-  /** The reply as it comes, when it is a success. No time-out beyond the headers'. */
-  open(method: string, path: string, options?: CallOptions): Promise<Response>;
 }
 
 interface Address {
@@ -59,15 +57,6 @@ export function connect(options: RemoteOptions, warn: (line: string) => void = c
     call: async (method, path, given = {}) => {
       const response = await send(method, path, given, AbortSignal.timeout(given.timeoutMs ?? TIMEOUT_MS));
       return readJson(await succeeded(response));
-    },
-    open: async (method, path, given = {}) => {
-      const late = new AbortController();
-      const timer = setTimeout(() => late.abort(), given.timeoutMs ?? TIMEOUT_MS);
-      try {
-        return await succeeded(await send(method, path, given, late.signal));
-      } finally {
-        clearTimeout(timer);
-      }
     },
   };
 }
