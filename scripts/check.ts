@@ -10,6 +10,7 @@ const STEPS: readonly (readonly [name: string, ...command: string[]])[] = [
     ".",
   ],
   ["types", "node_modules/typescript/bin/tsc", "--project", "tsconfig.json"],
+  ["types of the console", "node_modules/typescript/bin/tsc", "--project", "console/tsconfig.json"],
   ["unused code", "node_modules/knip/bin/knip.js"],
 ];
 

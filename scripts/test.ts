@@ -1,12 +1,15 @@
 /**
  * `npm test [FILE…]`: all tests, or those named, with what they need around them. PostgreSQL is the one at
  * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster; the certificate authority is the pebble at
- * WAYPOST_TEST_PEBBLE, else the one on PATH. Nothing is skipped: what is missing ends the run.
+ * WAYPOST_TEST_PEBBLE, else the one on PATH. The console is built when it is stale. Nothing is skipped: what is missing
+ * ends the run.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
+import { CHROMIUM } from "./chromium.ts";
+import { buildConsole, isConsoleCurrent } from "./console-build.ts";
 import { findOrInstall, type NeededProgram, searchFolders } from "./debian-package.ts";
 import { POSTGRES, startThrowawayPostgres } from "./throwaway-postgres.ts";
 
@@ -27,6 +30,7 @@ const OPENSSL: NeededProgram = {
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
 const TEST_TIMEOUT_MS = 300_000;
+const BROWSER_TESTS = "test/console/";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;
 
@@ -42,6 +46,8 @@ async function main(args: readonly string[]): Promise<number> {
   process.env["WAYPOST_TEST_PEBBLE"] =
     ownPebble === "" ? join(findOrInstall(PEBBLE, say), "pebble") : ownPebble;
   findOrInstall(OPENSSL, say);
+  const files = args.filter((arg) => !arg.startsWith("-"));
+  if (files.length === 0 || files.some((file) => file.includes(BROWSER_TESTS))) await prepareConsole(say);
   if (given !== "") return runTests(args, given);
   // Until the tests run, a signal waits: the cluster that is being made must be taken down again.
   const interrupted = firstSignal();
@@ -51,6 +57,12 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     await postgres.stop();
   }
+}
+
+/** Here and not in the tests, which run beside each other. */
+async function prepareConsole(say: (line: string) => void): Promise<void> {
+  findOrInstall(CHROMIUM, say);
+  if (!isConsoleCurrent()) await buildConsole();
 }
 
 async function runTests(

@@ -106,7 +106,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
     const authenticate = createAuthenticator({
       keys: store.apiKeys,
-      useSession: (idHash) =>
+      findSession: (idHash) =>
         store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
     });
     const tail = new LiveTail({ events: store.events, log });

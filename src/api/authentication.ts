@@ -32,7 +32,7 @@ export interface ApiKeyFinder {
 export interface AuthenticationDeps {
   readonly keys: ApiKeyFinder;
   /** The key of a session that has not ended; counts as a use of it. */
-  readonly useSession: (
+  readonly findSession: (
     idHash: string,
   ) => Promise<{ readonly key: ApiKeyRecord; readonly expiresAtMs: number } | undefined>;
 }
@@ -57,12 +57,12 @@ const KNOWN_KEYS = 10_000;
  * Builds the check that every request passes. Both ways in lead to the same key, its grants and addresses. It throws `unauthorized` for an unknown key, `forbidden` for an address
  * the key may not be used from, and `rate_limited` once an address has failed too often in a minute.
  */
-export function createAuthenticator({ keys, useSession }: AuthenticationDeps): Authenticate {
+export function createAuthenticator({ keys, findSession }: AuthenticationDeps): Authenticate {
   const byKey = createKeyCheck(keys);
   return async ({ authorization, sessionId, address }) => {
     const principal =
       authorization === undefined && sessionId !== undefined
-        ? await bySession(sessionId, useSession)
+        ? await bySession(sessionId, findSession)
         : await byKey(authorization, address);
     if (principal.validIps !== undefined && !containsAddress(principal.validIps, address)) {
       throw new AppError("forbidden", "the key may not be used from this address");
@@ -72,9 +72,9 @@ export function createAuthenticator({ keys, useSession }: AuthenticationDeps): A
 }
 
 /** A wrong id does not count as a guess: it is what every open page of an ended session goes on sending. */
-async function bySession(id: string, useSession: AuthenticationDeps["useSession"]): Promise<Principal> {
+async function bySession(id: string, findSession: AuthenticationDeps["findSession"]): Promise<Principal> {
   const idHash = hashSessionId(id);
-  const found = await useSession(idHash);
+  const found = await findSession(idHash);
   if (found === undefined) throw new AppError("unauthorized", "the session has ended");
   return { ...toPrincipal(found.key), session: { idHash, expiresAtMs: found.expiresAtMs } };
 }

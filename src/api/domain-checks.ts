@@ -96,7 +96,12 @@ export const DOMAIN_CHECKS: TSchema = Type.Object(
     domain: Type.String(),
     dns_record: Type.Optional(
       Type.Object(
-        { type: Type.Enum(["CNAME"]), name: Type.String(), value: Type.String() },
+        {
+          type: Type.Enum(["CNAME"]),
+          name: Type.String(),
+          short_name: Type.String({ description: "The name as many providers want it, without the zone's." }),
+          value: Type.String(),
+        },
         {
           additionalProperties: false,
           description: "The record to create; absent for names that need none.",

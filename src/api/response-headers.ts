@@ -1,4 +1,4 @@
-/** What every reply of the API has on its way out: exact content types, no caching, and fewer bytes for long lists. */
+/** What every reply of the API has on its way out: its id, exact content types, no caching, fewer bytes for long lists. */
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
@@ -20,6 +20,7 @@ export async function finishReply(
 ): Promise<unknown> {
   if (!reply.hasHeader("cache-control")) reply.header("cache-control", "no-store");
   reply.header("x-content-type-options", "nosniff");
+  reply.header("x-request-id", request.id);
   const type = reply.getHeader("content-type");
   if (typeof type !== "string" || !type.startsWith("application/json")) return payload;
   // The specification prints `application/json`; JSON has no charset parameter (RFC 8259 section 11).

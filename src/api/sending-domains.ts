@@ -1,4 +1,4 @@
-/** `/api/v1/sending-domains/{domain}`: which tracking domain a From: domain's mail uses. */
+/** `/api/v1/sending-domains`: which tracking domain a From: domain's mail uses. */
 import { Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
@@ -15,6 +15,8 @@ export interface SendingDomain {
 
 export interface SendingDomainStore {
   find(domain: string, scope: SubaccountId | "all"): Promise<SendingDomain | undefined>;
+  /** By name. */
+  list(scope: SubaccountId | "all"): Promise<readonly SendingDomain[]>;
   /** Creates or updates; an absent `trackingDomain` leaves the association as it is, null removes it. `taken`: another tenant has the domain. */
   put(sendingDomain: {
     readonly domain: string;
@@ -60,6 +62,16 @@ export function sendingDomainRoutes(deps: SendingDomainDeps): readonly Route[] {
   } as const;
   return [
     route({
+      tag: base.tag,
+      url: "/api/v1/sending-domains",
+      method: "GET",
+      grant: "sending_domains/view",
+      summary: "List sending domains",
+      query: [{ name: "tracking_domain", description: "Only those associated with this tracking domain" }],
+      replies: { 200: Type.Object({ results: Type.Array(SENDING_DOMAIN) }) },
+      handle: (call) => list(call, deps),
+    }),
+    route({
       ...base,
       method: "GET",
       grant: "sending_domains/view",
@@ -87,11 +99,24 @@ async function get(call: Call, deps: SendingDomainDeps): Promise<Reply> {
   const domain = canonicalHostname(call.params["domain"] ?? "");
   const found = await deps.sendingDomains.find(domain, call.tenant.read);
   if (found === undefined) throw new AppError("not_found", `Resource not found: ${domain}`);
-  return results({
-    domain: found.domain,
-    ...(found.trackingDomain === undefined ? {} : { tracking_domain: found.trackingDomain }),
-    ...(found.subaccountId === PRIMARY_ACCOUNT ? {} : { subaccount_id: found.subaccountId }),
-  });
+  return results(toWire(found));
+}
+
+async function list(call: Call, deps: SendingDomainDeps): Promise<Reply> {
+  const wanted = call.query["tracking_domain"];
+  const name = wanted === undefined || wanted === "" ? undefined : canonicalHostname(wanted);
+  const found = await deps.sendingDomains.list(call.tenant.read);
+  return results(
+    found.filter(({ trackingDomain }) => name === undefined || trackingDomain === name).map(toWire),
+  );
+}
+
+function toWire({ domain, trackingDomain, subaccountId }: SendingDomain): object {
+  return {
+    domain,
+    ...(trackingDomain === undefined ? {} : { tracking_domain: trackingDomain }),
+    ...(subaccountId === PRIMARY_ACCOUNT ? {} : { subaccount_id: subaccountId }),
+  };
 }
 
 async function put(call: Call, trackingDomain: string | undefined, deps: SendingDomainDeps): Promise<Reply> {

@@ -2,6 +2,7 @@
  * The HTTP server of API and console: authentication before anything is read, one error mapper, one registration point
  * for routes, which also writes the audit trail.
  */
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -60,6 +61,7 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 /** A host name of 253 characters, every one of them percent-encoded. */
 const MAX_PARAM_LENGTH = 253 * 3;
 const REQUEST_TIMEOUT_MS = 60_000;
+const REQUEST_ID_BYTES = 8;
 
 /** Builds the server; nothing listens yet. Throws when the certificate's files cannot be used. */
 export async function createApi(options: ApiOptions): Promise<Api> {
@@ -98,6 +100,7 @@ function createApp(options: ApiOptions, tls: TlsPair | undefined): FastifyInstan
   const app = fastify({
     ...(tls === undefined ? {} : { https: tls }),
     logger: false,
+    genReqId: () => randomBytes(REQUEST_ID_BYTES).toString("hex"),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
@@ -248,7 +251,7 @@ function sendError(
   const { status, body } = toErrorReply(known);
   if (status >= 500) {
     options.log.error(
-      { err: error, method: request.method, route: request.routeOptions.url },
+      { err: error, requestId: request.id, method: request.method, route: request.routeOptions.url },
       "request failed",
     );
   }

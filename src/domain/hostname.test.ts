@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { AppError } from "./errors.ts";
-import { canonicalHostname, domainOfAddress, isLocalhost, parseHostname } from "./hostname.ts";
+import { canonicalHostname, domainOfAddress, isLocalhost, nameInZone, parseHostname } from "./hostname.ts";
 
 const INVALID_CHARACTERS = "Error domain name contains invalid characters or spaces for domain: ";
 const TOO_SHORT = "Error domain name length too short for domain: ";
@@ -101,4 +101,15 @@ test("the domain of an address is what follows its last @", () => {
   assert.equal(domainOfAddress('"a@b"@Acme.com'), "acme.com");
   assert.equal(domainOfAddress("nobody"), undefined);
   assert.equal(domainOfAddress("nobody@"), undefined);
+});
+
+test("a name is written inside its zone without the zone's part", () => {
+  for (const [domain, name] of [
+    ["click.acme.com", "click"],
+    ["go.news.acme.co.uk", "go.news"],
+    ["acme.com", "@"],
+    ["shop.github.io", "@"],
+  ] as const) {
+    assert.equal(nameInZone(domain), name, domain);
+  }
 });

@@ -4,6 +4,7 @@
  * The specification has five texts for a bad name, so the checks run in its order before the strict
  * IDNA conversion (UTS 46) has the last word. Never `domainToASCII`: it repairs names instead of refusing them.
  */
+import { getSubdomain } from "tldts";
 import { toASCII } from "tr46";
 
 import { AppError } from "./errors.ts";
@@ -42,6 +43,14 @@ export function canonicalHostname(text: string): string {
 /** True for `localhost` and every name under it, which are loopback by definition (RFC 6761 section 6.3). */
 export function isLocalhost(name: string): boolean {
   return name === "localhost" || name.endsWith(".localhost");
+}
+
+/**
+ * The name as it is written inside its zone, as far as the public suffix list knows where that begins: `click` for
+ * `click.acme.com`, `@` for `acme.com` itself. Many DNS providers want it so.
+ */
+export function nameInZone(domain: string): string {
+  return getSubdomain(domain, { allowPrivateDomains: true }) || "@";
 }
 
 /** The part of an address behind its last `@`, lower case; `undefined` when there is none. */

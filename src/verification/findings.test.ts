@@ -47,7 +47,12 @@ function codesOf(of: Case): string[] {
 
 describe("the record to create", () => {
   test("is a CNAME from the domain to the installation's target", () => {
-    assert.deepEqual(requiredDnsRecord(DOMAIN, TARGET), { type: "CNAME", name: DOMAIN, value: TARGET });
+    assert.deepEqual(requiredDnsRecord(DOMAIN, TARGET), {
+      type: "CNAME",
+      name: DOMAIN,
+      short_name: "click",
+      value: TARGET,
+    });
   });
 
   test("is none for a name under localhost", () => {

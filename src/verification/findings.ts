@@ -2,7 +2,7 @@
  * A check's evidence in a person's words, as data: what was found (their own values), why it fails, what to change.
  * Pure, and made anew from stored evidence, so that better words also explain old checks.
  */
-import { isLocalhost } from "../domain/hostname.ts";
+import { isLocalhost, nameInZone } from "../domain/hostname.ts";
 import type {
   CertificateEvidence,
   DnsEvidence,
@@ -16,6 +16,8 @@ import type {
 export interface DnsRecord {
   readonly type: "CNAME";
   readonly name: string;
+  /** The name as many providers want it: without the zone's. */
+  readonly short_name: string;
   readonly value: string;
 }
 
@@ -60,7 +62,8 @@ type FindingCode =
 
 /** `undefined` for names under localhost: they reach this machine without a record. */
 export function requiredDnsRecord(domain: string, cnameTarget: string): DnsRecord | undefined {
-  return isLocalhost(domain) ? undefined : { type: "CNAME", name: domain, value: cnameTarget };
+  if (isLocalhost(domain)) return undefined;
+  return { type: "CNAME", name: domain, short_name: nameInZone(domain), value: cnameTarget };
 }
 
 /** DNS first, then the certificate, then the probe. */

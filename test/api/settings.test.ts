@@ -36,6 +36,7 @@ test("a list of thousands is sent compressed to whoever takes it so, and no repl
   const plain = await api.call("GET", "/api/v1/tracking-domains");
   assert.equal(plain.headers["content-encoding"], undefined);
   assert.equal(plain.headers["cache-control"], "no-store");
+  assert.match(String(plain.headers["x-request-id"]), /^[0-9a-f]{16}$/);
   const response = await fetch(`http://127.0.0.1:${api.control.apiAddress?.port}/api/v1/tracking-domains`, {
     headers: { authorization: FIRST_KEY },
   });

@@ -153,4 +153,20 @@ onBothDatabases("subaccounts and their domains", (database) => {
     assert.equal((await api.call("PUT", path, { body: {}, ...as(1) })).status, 409);
     assert.equal((await api.call("GET", "/api/v1/sending-domains/unheard.com")).status, 404);
   });
+
+  test("sending domains are listed, a subaccount's own to its key, and those of one tracking domain on demand", async () => {
+    const put = (domain: string, tracking_domain: string, options = {}) =>
+      api.call("PUT", `/api/v1/sending-domains/${domain}`, { body: { tracking_domain }, ...options });
+    await put("listed.com", "primary.acme.com");
+    await put("listed.org", "one.acme.com", as(1));
+    const list = async (query = "", options = {}) =>
+      (await api.call("GET", `/api/v1/sending-domains${query}`, options)).json.results;
+    assert.deepEqual(await list("?tracking_domain=PRIMARY.acme.com"), [
+      { domain: "listed.com", tracking_domain: "primary.acme.com" },
+    ]);
+    assert.deepEqual(await list("", { key: keyOfOne }), [
+      { domain: "listed.org", tracking_domain: "one.acme.com", subaccount_id: 1 },
+    ]);
+    assert.ok((await list()).length >= 2);
+  });
 });

@@ -116,7 +116,12 @@ onBothDatabases("verification", (database) => {
     await create("shown.acme.com");
     await verify("shown.acme.com");
     const { dns_record, next_check_at, checks: shown } = await checks("shown.acme.com");
-    assert.deepEqual(dns_record, { type: "CNAME", name: "shown.acme.com", value: CNAME_TARGET });
+    assert.deepEqual(dns_record, {
+      type: "CNAME",
+      name: "shown.acme.com",
+      short_name: "shown",
+      value: CNAME_TARGET,
+    });
     assert.ok(Date.parse(next_check_at) > Date.now());
     const [{ checked_at, ...check }, ...others] = shown;
     assert.deepEqual(others, []);
@@ -168,7 +173,12 @@ onBothDatabases("verification", (database) => {
     assert.ok(Date.parse(next_check_at) > Date.now());
     assert.deepEqual(report, {
       domain: "unasked.acme.com",
-      dns_record: { type: "CNAME", name: "unasked.acme.com", value: CNAME_TARGET },
+      dns_record: {
+        type: "CNAME",
+        name: "unasked.acme.com",
+        short_name: "unasked",
+        value: CNAME_TARGET,
+      },
       checks: [],
     });
   });

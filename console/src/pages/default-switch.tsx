@@ -1,0 +1,91 @@
+/** Makes a domain the default of its owner, or ends that, with the consequence spelled out before it happens. */
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { domainQueries, type TrackingDomain, updateDomain } from "../api/domains.ts";
+import { useOwnerName } from "../api/subaccounts.ts";
+import { Button } from "../components/button.tsx";
+import { Dialog } from "../components/dialog.tsx";
+import { explain } from "../components/failure.tsx";
+import { useMay } from "../session-context.ts";
+
+interface DefaultSwitchProps {
+  readonly domain: TrackingDomain;
+  /** The owner's present default, if it has one. */
+  readonly former: TrackingDomain | undefined;
+}
+
+export function DefaultSwitch({ domain, former }: DefaultSwitchProps) {
+  const mayManage = useMay("tracking_domains/manage");
+  const ownerName = useOwnerName();
+  const [isAsking, setIsAsking] = useState(false);
+  const owner = ownerName(domain.subaccount_id);
+  return (
+    <div>
+      <p>
+        {domain.default
+          ? `${domain.domain} is the default of ${owner}: mail that names no other tracking domain uses it.`
+          : former === undefined
+            ? `${owner} has no default yet: mail that names no tracking domain goes out untracked.`
+            : `The default of ${owner} is ${former.domain}.`}
+      </p>
+      {mayManage && (
+        <div className="mt-3">
+          <Button onClick={() => setIsAsking(true)} disabled={!domain.default && !domain.status.verified}>
+            {domain.default ? "Stop using it as the default" : "Make it the default"}
+          </Button>
+          {!domain.default && !domain.status.verified && (
+            <p className="mt-1 text-soft">It has to be verified first.</p>
+          )}
+        </div>
+      )}
+      {isAsking && <Question domain={domain} former={former} onClose={() => setIsAsking(false)} />}
+    </div>
+  );
+}
+
+function Question({ domain, former, onClose }: DefaultSwitchProps & { readonly onClose: () => void }) {
+  const queries = useQueryClient();
+  const change = useMutation({
+    mutationFn: () => updateDomain(domain, { default: !domain.default }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: domainQueries.all });
+      onClose();
+    },
+  });
+  const title = domain.default
+    ? `Stop using ${domain.domain} as the default?`
+    : `Make ${domain.domain} the default?`;
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <p>{consequence(domain, former)}</p>
+      <p className="mt-2 text-soft">Links that were already sent are not touched.</p>
+      {change.isError && (
+        <p role="alert" className="mt-3 text-bad">
+          {explain(change.error)}
+        </p>
+      )}
+      <div className="mt-5 flex flex-wrap justify-end gap-2">
+        <Button onClick={onClose}>Keep it as it is</Button>
+        <Button
+          look="primary"
+          onClick={() => change.mutate()}
+          busy={change.isPending ? "Changing …" : undefined}
+        >
+          {domain.default ? "Stop using it" : "Make it the default"}
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function consequence(domain: TrackingDomain, former: TrackingDomain | undefined): string {
+  const other =
+    domain.subaccount_id === undefined ? "" : " If the primary account has a default, that is used instead.";
+  if (domain.default) {
+    return `New mail that names no tracking domain will go out untracked until another default is chosen.${other}`;
+  }
+  const instead =
+    former === undefined || former.domain === domain.domain ? "" : ` instead of ${former.domain}`;
+  return `New mail that names no tracking domain will use ${domain.domain}${instead}, from the next message on.`;
+}

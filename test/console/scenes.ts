@@ -1,0 +1,381 @@
+/**
+ * Every page of the console in every state that it has. Tests look for accessibility and for what overflows in each of
+ * them, and `scripts/screenshots.ts` makes a picture of each.
+ */
+import type { Page, Route } from "playwright-core";
+
+export interface Scene {
+  /** Of its picture: lower-case words with hyphens. */
+  readonly name: string;
+  /** What the installation has: `usual` things, nothing (`empty`), or 10,000 domains (`large`). */
+  readonly stage: "usual" | "empty" | "large";
+  /** Whose key; `nobody` is signed out. */
+  readonly as: "operator" | "viewer" | "subaccount" | "nobody";
+  readonly path: string;
+  /** Arranges for what the network does, before the page is opened. */
+  readonly arrange?: (page: Page) => Promise<unknown>;
+  /** Brings the page into its state. */
+  readonly act?: (page: Page) => Promise<unknown>;
+  /** What shows that the state is there. */
+  readonly shows: string | RegExp;
+  /** Its picture is part of the documentation. */
+  readonly isDocumented?: true;
+}
+
+/** Which test plays which scenes, told by the first word of their names: together the tests take long, so they run side by side. */
+export const AREAS = {
+  account: ["sign", "session", "nobody", "page", "keys", "subaccounts", "audit", "settings"],
+  domains: ["domains", "add", "domain"],
+  messages: ["tester"],
+} as const;
+
+export function areaOf({ name }: Scene): string {
+  return name.split("-", 1)[0] ?? "";
+}
+
+/** The API never answers. */
+const hangs = (path: string) => (page: Page) => page.route(path, () => undefined);
+/** The API answers that it cannot. */
+const fails = (path: string) => (page: Page) =>
+  page.route(path, (route: Route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/json",
+      headers: { "x-request-id": "5f2d9c31a07be846" },
+      body: JSON.stringify({
+        errors: [{ message: "service unavailable", description: "The store does not answer. Try again." }],
+      }),
+    }),
+  );
+
+const DOMAINS = "**/api/v1/tracking-domains";
+
+export const SCENES: readonly Scene[] = [
+  { name: "sign-in", stage: "usual", as: "nobody", path: "/", shows: "first-key", isDocumented: true },
+  {
+    name: "sign-in-wrong-key",
+    stage: "usual",
+    as: "nobody",
+    path: "/",
+    act: async (page) => {
+      await page.getByLabel("API key").fill("not a key");
+      await page.getByRole("button", { name: "Sign in" }).click();
+    },
+    shows: "No such key.",
+  },
+  {
+    name: "session-ended",
+    stage: "usual",
+    as: "operator",
+    path: "/domains",
+    act: async (page) => {
+      await page.getByText("track.acme.com").waitFor();
+      await page.context().clearCookies();
+      await page.getByText("track.acme.com").click();
+    },
+    shows: "Your session has ended",
+  },
+  {
+    name: "nobody-answers",
+    stage: "usual",
+    as: "nobody",
+    path: "/",
+    arrange: (page) => page.route("**/api/**", (route) => route.abort()),
+    shows: "Nobody answers",
+  },
+  { name: "page-not-found", stage: "usual", as: "operator", path: "/nowhere", shows: "There is no page" },
+  {
+    name: "domains",
+    stage: "usual",
+    as: "operator",
+    path: "/domains",
+    shows: "track.acme.com",
+    isDocumented: true,
+  },
+  {
+    name: "domains-empty",
+    stage: "empty",
+    as: "operator",
+    path: "/domains",
+    shows: "no tracking domain yet",
+  },
+  {
+    name: "domains-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/domains",
+    arrange: hangs(DOMAINS),
+    shows: /Loading tracking domains/,
+  },
+  {
+    name: "domains-error",
+    stage: "usual",
+    as: "operator",
+    path: "/domains",
+    arrange: fails(DOMAINS),
+    shows: "could not be loaded",
+  },
+  {
+    name: "domains-no-match",
+    stage: "usual",
+    as: "operator",
+    path: "/domains?q=zzz",
+    shows: "No domain matches",
+  },
+  {
+    name: "domains-ten-thousand",
+    stage: "large",
+    as: "operator",
+    path: "/domains",
+    shows: "1–100 of 10,000",
+  },
+  { name: "domains-viewer", stage: "usual", as: "viewer", path: "/domains", shows: "track.acme.com" },
+  {
+    name: "domains-subaccount",
+    stage: "usual",
+    as: "subaccount",
+    path: "/domains",
+    shows: "links.harbour-books.example",
+  },
+  { name: "add-domain", stage: "usual", as: "operator", path: "/domains/add", shows: "Name it" },
+  {
+    name: "add-domain-wrong-name",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/add",
+    act: async (page) => {
+      await page.getByLabel("Host name").fill("https://click.example.com/");
+      await page.getByRole("button", { name: "Add the domain" }).click();
+    },
+    shows: "no scheme, path, port or space",
+  },
+  {
+    name: "add-domain-waiting",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/add?name=click.news.acme.com",
+    shows: "does not exist in DNS",
+    isDocumented: true,
+  },
+  {
+    name: "add-domain-done",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/add?name=go.acme.com",
+    shows: "reached this installation",
+  },
+  {
+    name: "add-domain-no-permission",
+    stage: "usual",
+    as: "viewer",
+    path: "/domains/add",
+    shows: "tracking_domains/manage",
+  },
+  {
+    name: "domain-verified",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    shows: "reaches this installation",
+    isDocumented: true,
+  },
+  {
+    name: "domain-points-elsewhere",
+    stage: "usual",
+    as: "viewer",
+    path: "/domains/track.acme.com",
+    shows: "Points elsewhere",
+    isDocumented: true,
+  },
+  {
+    name: "domain-blocked",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/spam.north-shop.example",
+    shows: "is blocked",
+  },
+  {
+    name: "domain-unknown",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/no.acme.com",
+    shows: "no such tracking domain",
+  },
+  {
+    name: "domain-check",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    act: async (page) => {
+      await page.getByRole("table", { name: "Past checks" }).locator("[data-row]").first().click();
+    },
+    shows: "What was seen",
+  },
+  {
+    name: "domain-make-default",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/go.acme.com",
+    act: (page) => page.getByRole("button", { name: "Make it the default" }).click(),
+    shows: "from the next message on",
+  },
+  {
+    name: "domain-delete",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    act: (page) => page.getByRole("button", { name: "Delete this domain" }).click(),
+    shows: "to confirm",
+    isDocumented: true,
+  },
+  {
+    name: "domain-certificate",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    act: (page) => page.getByRole("button", { name: "Bring a certificate" }).click(),
+    shows: "Its private key",
+  },
+  { name: "tester", stage: "usual", as: "operator", path: "/tester", shows: "Nothing is sent from here" },
+  {
+    name: "tester-result",
+    stage: "usual",
+    as: "operator",
+    path: "/tester",
+    act: wrapExample,
+    shows: "3 of 6 links are tracked, with click.acme.com.",
+    isDocumented: true,
+  },
+  {
+    name: "tester-source",
+    stage: "usual",
+    as: "operator",
+    path: "/tester",
+    act: async (page) => {
+      await wrapExample(page);
+      await page.getByRole("button", { name: "As it goes out" }).click();
+    },
+    shows: "3 of 6 links are tracked, with click.acme.com.",
+  },
+  {
+    name: "tester-untracked",
+    stage: "empty",
+    as: "operator",
+    path: "/tester",
+    act: wrapExample,
+    shows: "Nothing was tracked",
+  },
+  {
+    name: "tester-opened-link",
+    stage: "usual",
+    as: "operator",
+    path: "/tester",
+    act: async (page) => {
+      await wrapExample(page);
+      await page.getByRole("button", { name: "As it goes out" }).click();
+      const link = await page.locator("mark").nth(1).textContent();
+      await page.getByLabel("Tracked link").fill(link ?? "");
+      await page.getByRole("button", { name: "Open it" }).click();
+    },
+    shows: "Leads to",
+  },
+  {
+    name: "tester-foreign-link",
+    stage: "usual",
+    as: "operator",
+    path: "/tester",
+    act: async (page) => {
+      await page.getByLabel("Tracked link").fill("https://click.acme.com/e/not-one-of-ours");
+      await page.getByRole("button", { name: "Open it" }).click();
+    },
+    shows: "This is not a link of yours",
+  },
+  { name: "keys", stage: "usual", as: "operator", path: "/keys", shows: "Ben, support", isDocumented: true },
+  {
+    name: "keys-new",
+    stage: "usual",
+    as: "operator",
+    path: "/keys",
+    act: (page) => page.getByRole("button", { name: "Make a key" }).click(),
+    shows: "Usable from",
+  },
+  {
+    name: "keys-made",
+    stage: "usual",
+    as: "operator",
+    path: "/keys",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Make a key" }).click();
+      await page.getByLabel("Label").fill("Newsletter server");
+      await page.getByLabel("Wrap mail, and open tracked links").check();
+      await page.getByRole("button", { name: "Make the key" }).click();
+    },
+    shows: "it is shown this once",
+  },
+  {
+    name: "keys-one",
+    stage: "usual",
+    as: "operator",
+    path: "/keys",
+    act: (page) => page.getByRole("link", { name: /First key/ }).click(),
+    shows: "Revoke this key",
+  },
+  { name: "keys-no-permission", stage: "usual", as: "viewer", path: "/keys", shows: "keys/manage" },
+  {
+    name: "keys-error",
+    stage: "usual",
+    as: "operator",
+    path: "/keys",
+    arrange: fails("**/api/v1/keys"),
+    shows: "The keys could not be loaded.",
+  },
+  { name: "subaccounts", stage: "usual", as: "operator", path: "/subaccounts", shows: "North Shop" },
+  {
+    name: "subaccounts-one",
+    stage: "usual",
+    as: "operator",
+    path: "/subaccounts?subaccount=2",
+    shows: "Its keys may do whatever they are granted.",
+  },
+  {
+    name: "audit",
+    stage: "usual",
+    as: "operator",
+    path: "/audit",
+    shows: "Created a subaccount",
+    isDocumented: true,
+  },
+  {
+    name: "audit-one",
+    stage: "usual",
+    as: "operator",
+    path: "/audit?q=tracking-domains",
+    act: (page) => page.getByRole("link", { name: "Created a tracking domain" }).first().click(),
+    shows: "What it was given",
+  },
+  {
+    name: "audit-no-match",
+    stage: "usual",
+    as: "operator",
+    path: "/audit?q=zzz",
+    shows: "No entry matches.",
+  },
+  { name: "settings", stage: "usual", as: "operator", path: "/settings", shows: "WAYPOST_CNAME_TARGET" },
+  { name: "settings-no-permission", stage: "usual", as: "viewer", path: "/settings", shows: "settings/view" },
+];
+
+async function wrapExample(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Use an example" }).click();
+  await page.getByRole("button", { name: "Wrap it" }).click();
+  await page.getByText(/links are tracked|Nothing was tracked/).waitFor();
+}
+
+/** Opens the scene and waits until its state is there and nothing moves. */
+export async function playScene(scene: Scene, page: Page): Promise<void> {
+  await scene.arrange?.(page);
+  await page.goto(scene.path);
+  await page.locator("#root > *").first().waitFor();
+  await scene.act?.(page);
+  await page.getByText(scene.shows).or(page.getByLabel(scene.shows)).first().waitFor();
+  await page.evaluate("document.fonts.ready.then(() => undefined)");
+}

@@ -1,0 +1,144 @@
+/** A whole installation with something in it, for the console to show: domains in every state, two subaccounts, some keys. */
+import { parseHostname } from "../../src/domain/hostname.ts";
+import { openStore, type Store } from "../../src/store/open-store.ts";
+import type { Evidence } from "../../src/verification/evidence.ts";
+import { FIRST_KEY } from "../api/harness.ts";
+import { CNAME_TARGET, startTestInstallation, type TestInstallation } from "../api/with-edge.ts";
+
+export interface Stage extends AsyncDisposable {
+  readonly waypost: TestInstallation;
+  /** The installation's own, by a second connection. */
+  readonly store: Store;
+  readonly url: string;
+}
+
+export { FIRST_KEY };
+
+export async function startStage(): Promise<Stage> {
+  const waypost = await startTestInstallation("sqlite");
+  const store = await openStore({ kind: "sqlite", dir: waypost.dataDir });
+  return {
+    waypost,
+    store,
+    url: `http://127.0.0.1:${waypost.control.apiAddress?.port}`,
+    [Symbol.asyncDispose]: async () => {
+      await store.close();
+      await waypost[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export const as = (subaccount: number) => ({ "x-msys-subaccount": String(subaccount) });
+
+/** A key of somebody who may do less. */
+export async function makeKey(
+  stage: Stage,
+  body: { readonly grants: readonly string[]; readonly subaccount_id?: number },
+): Promise<string> {
+  const { json } = await stage.waypost.call("POST", "/api/v1/keys", {
+    body: { label: "Ben, support", ...body },
+  });
+  return json.results.key;
+}
+
+/** Domains in every state that there is. */
+export async function addDomains(stage: Stage): Promise<void> {
+  const { waypost } = stage;
+  for (const name of ["Harbour Books", "North Shop"]) {
+    await waypost.call("POST", "/api/v1/subaccounts", { body: { name } });
+  }
+  await waypost.addVerifiedDomain("click.acme.com");
+  await waypost.call("PUT", "/api/v1/tracking-domains/click.acme.com", { body: { default: true } });
+  await waypost.addVerifiedDomain("go.acme.com");
+  await waypost.addVerifiedDomain("links.harbour-books.example", as(1));
+  await add(stage, "click.news.acme.com", 0);
+  await addPointingElsewhere(stage, "track.acme.com", 0);
+  await addUnresolved(
+    stage,
+    "mail.a-name-that-is-rather-long-for-a-host.north-shop-and-daughters.example",
+    2,
+  );
+  await add(stage, "spam.north-shop.example", 2);
+  await stage.store.trackingDomains.setBlocked("spam.north-shop.example", true);
+}
+
+export async function add(stage: Stage, domain: string, subaccount: number): Promise<void> {
+  await stage.waypost.call("POST", "/api/v1/tracking-domains", { body: { domain }, headers: as(subaccount) });
+}
+
+async function addPointingElsewhere(stage: Stage, domain: string, subaccount: number): Promise<void> {
+  await add(stage, domain, subaccount);
+  await recordCheck(stage, domain, "invalid", {
+    dns: {
+      cnameChain: [domain],
+      cnameOutcome: "no_data",
+      cnameMatches: false,
+      addresses: ["203.0.113.7"],
+      addressOutcome: "found",
+      targetAddresses: ["198.51.100.20"],
+      addressesMatch: false,
+    },
+    probe: {
+      endpoint: `http://${domain}:80`,
+      address: "203.0.113.7",
+      outcome: { kind: "wrong_answer", status: 200 } as Evidence["probe"]["outcome"],
+      tookMs: 84,
+    },
+    looksProxied: false,
+  });
+}
+
+async function addUnresolved(stage: Stage, domain: string, subaccount: number): Promise<void> {
+  await add(stage, domain, subaccount);
+  await recordCheck(stage, domain, "pending", {
+    dns: {
+      cnameChain: [domain],
+      cnameOutcome: "no_such_name",
+      cnameMatches: false,
+      addresses: [],
+      addressOutcome: "no_such_name",
+      targetAddresses: ["198.51.100.20"],
+      addressesMatch: false,
+    },
+    probe: {
+      endpoint: `http://${domain}:80`,
+      address: undefined,
+      outcome: { kind: "no_address" },
+      tookMs: 0,
+    },
+    looksProxied: false,
+  });
+}
+
+async function recordCheck(
+  { store }: Stage,
+  domain: string,
+  cnameStatus: "invalid" | "pending",
+  evidence: Evidence,
+): Promise<void> {
+  await store.verification.recordCheck(
+    parseHostname(domain),
+    {
+      checkedAtMs: Date.now() - 60_000,
+      trigger: "background",
+      scheme: "http",
+      result: { cnameStatus, complianceStatus: "valid" },
+      failure: `Unable to reach http://${domain}:80. Please verify that your redirect is functioning.`,
+      evidence,
+    },
+    (current) => ({ ...current, cnameStatus, nextCheckAtMs: Date.now() + 15 * 60_000 }),
+  );
+}
+
+/** As many as a large sender has. */
+export async function addThousands({ store }: Stage, count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    const domain = parseHostname(`click.customer-${String(n).padStart(5, "0")}.example`);
+    await store.trackingDomains.create(
+      { domain, subaccountId: n % 3, secure: n % 2 === 0, complianceStatus: "valid" },
+      Date.now(),
+    );
+  }
+}
+
+export { CNAME_TARGET };

@@ -1,0 +1,71 @@
+/** The installations that scenes are played on, started when the first scene needs them, and the keys of who looks. */
+import type { Browser, BrowserContext } from "playwright-core";
+
+import { type Look, openTab, signIn, type Tab } from "./browser.ts";
+import { playScene, type Scene } from "./scenes.ts";
+import { addDomains, addThousands, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+
+const TEN_THOUSAND = 10_000;
+
+export interface Theatre extends AsyncDisposable {
+  /** The scene in a fresh browser. */
+  play(scene: Scene, look: Look): Promise<Tab>;
+}
+
+type Cookies = Awaited<ReturnType<BrowserContext["cookies"]>>;
+
+interface Set {
+  readonly stage: Stage;
+  /** Of a session of each who looks. */
+  readonly cookies: Readonly<Record<Scene["as"], Cookies>>;
+}
+
+export function openTheatre(browser: Browser): Theatre {
+  const sets = new Map<Scene["stage"], Promise<Set>>();
+  const setOf = (name: Scene["stage"]): Promise<Set> => {
+    const known = sets.get(name) ?? buildSet(name, browser);
+    sets.set(name, known);
+    return known;
+  };
+  return {
+    play: async (scene, look) => {
+      const { stage, cookies } = await setOf(scene.stage);
+      const tab = await openTab(browser, stage.url, look);
+      await tab.context.addCookies(cookies[scene.as]);
+      await playScene(scene, tab.page);
+      return tab;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const set of sets.values()) await (await set).stage[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
+  const stage = await startStage();
+  if (name === "usual") await addDomains(stage);
+  else await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour Books" } });
+  if (name === "large") await addThousands(stage, TEN_THOUSAND);
+  const viewer = await makeKey(stage, { grants: ["tracking_domains/view"] });
+  const subaccount = await makeKey(stage, {
+    grants: ["tracking_domains/view", "tracking_domains/manage", "message_events/view", "messages/wrap"],
+    subaccount_id: 1,
+  });
+  const cookiesOf = (key: string) => sessionCookies(browser, stage.url, key);
+  return {
+    stage,
+    cookies: {
+      operator: await cookiesOf(FIRST_KEY),
+      viewer: await cookiesOf(viewer),
+      subaccount: await cookiesOf(subaccount),
+      nobody: [],
+    },
+  };
+}
+
+async function sessionCookies(browser: Browser, url: string, key: string): Promise<Cookies> {
+  await using tab = await openTab(browser, url);
+  await tab.page.goto("/");
+  await signIn(tab.page, key);
+  return tab.context.cookies();
+}
