@@ -11,6 +11,7 @@ import { parseEnv } from "node:util";
 import { isAddressOrCidr } from "./domain/address-list.ts";
 import { AppError } from "./domain/errors.ts";
 import { isLocalhost, parseHostname } from "./domain/hostname.ts";
+import type { CertificatePolicy } from "./domain/issuance.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -273,6 +274,12 @@ export function loadConfig({
   if (problems.length === 0) problems.push(...conflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, warnings };
+}
+
+/** Where the certificates of tracking domains come from. */
+export function certificatePolicy({ tls, acmeTermsAgreed }: Config): CertificatePolicy {
+  if (tls === "external") return "none";
+  return acmeTermsAgreed === "yes" ? "managed" : "own";
 }
 
 /** The configuration as it may be logged: secrets only say whether they are set. */

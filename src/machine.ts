@@ -12,14 +12,19 @@ const POLL_MS = 100;
 
 /** Claims this machine's slots and leaves them where its edge workers read them. */
 export async function claimWriterSlots(machines: Machines, dataDir: string): Promise<void> {
-  const idPath = join(dataDir, "machine-id");
-  writePrivateFileOnce(idPath, `${randomBytes(16).toString("hex")}\n`);
-  const slots = await machines.claimSlots(readIfThere(idPath) ?? "", Date.now());
+  const slots = await machines.claimSlots(machineId(dataDir), Date.now());
   const path = join(dataDir, SLOTS_FILE);
   const fresh = `${path}.new`;
   rmSync(fresh, { force: true });
   writeFileSync(fresh, JSON.stringify(slots), { mode: 0o600, flush: true });
   renameSync(fresh, path);
+}
+
+/** Hexadecimal digits, made at the first call. */
+export function machineId(dataDir: string): string {
+  const path = join(dataDir, "machine-id");
+  writePrivateFileOnce(path, `${randomBytes(16).toString("hex")}\n`);
+  return readIfThere(path) ?? "";
 }
 
 /** The slots of this machine. On its very first start they are there once the control process has reached the store. */

@@ -9,14 +9,16 @@ import { join } from "node:path";
 import { startAuditRetention } from "./api/audit-retention.ts";
 import { type Authenticate, createAuthenticator } from "./api/authentication.ts";
 import { loadConsole } from "./api/console-files.ts";
+import type { ManagedCertificates } from "./api/managed-certificates.ts";
 import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
 import { limitPerTenant } from "./api/tenant-limit.ts";
+import { type CertificateService, startCertificates } from "./certificate-service.ts";
 import { createNamePolicy } from "./compliance/restricted-names.ts";
-import { type Config, listSettings } from "./config.ts";
+import { type Config, certificatePolicy, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
-import { type Hostname, isLocalhost } from "./domain/hostname.ts";
+import { canonicalHostname, type Hostname, isLocalhost } from "./domain/hostname.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
 import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
@@ -38,6 +40,7 @@ import { createOpsServer, type OpsServer } from "./ops/server.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
+import type { Issuer } from "./tls/issuer.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { seal } from "./token/sealed.ts";
 import { startScheduler } from "./verification/scheduler.ts";
@@ -101,38 +104,36 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     );
     const spool = startIngesting({ config, store, log, up });
     const isRestricted = createRestriction(config);
-    const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
-    if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
-    const authenticate = createAuthenticator({
-      keys: store.apiKeys,
-      useSession: (idHash) =>
-        store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
+    const certificates = await startCertificates({ config, store, masterSecret, log, up });
+    const { issuer } = certificates;
+    const verifier = createDomainVerifier({
+      config,
+      store,
+      keys,
+      snapshot,
+      certificates: issuer,
+      isRestricted,
+      log,
     });
-    const routes = createRoutes({
+    if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
+    const authenticate = createStoreAuthenticator(config, store);
+    const routes = createApiRoutes({
+      config,
       store,
       authenticate,
-      messages: createMessageRecorder(store.messages),
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
-      sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
+      masterSecret,
       isRestricted,
-      verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
-      ports: edgePorts(config),
-      cnameTarget: config.cnameTarget,
-      supportEmail: config.supportEmail,
-      sessionLifetimeMs: config.sessionHours * HOUR_MS,
-      version: packageVersion(),
-      settings: {
-        version: packageVersion(),
-        settings: [...listSettings(config)],
-        warnings: [...configWarnings(config)],
-      },
-      now: Date.now,
+      verifier,
+      issuer,
     });
-    const ops = up(createOperations({ store, spool, edgeStats, roles: config.roles }));
+    const ops = up(createOperations({ config, store, spool, snapshot, certificates, edgeStats }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = config.roles.includes("api")
       ? await serveApi({ config, store, routes, authenticate, log, up })
       : undefined;
+    // Stopped first of all: calls that wait for a certificate end with what is known.
+    if (issuer !== undefined) up(issuer);
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
     await stop();
@@ -211,6 +212,14 @@ async function serveApi(parts: {
   return up(api).listen(config.apiListen);
 }
 
+function createStoreAuthenticator({ sessionIdleMinutes }: Config, store: Store): Authenticate {
+  const idleMs = sessionIdleMinutes * MINUTE_MS;
+  return createAuthenticator({
+    keys: store.apiKeys,
+    useSession: (idHash) => store.sessions.use(idHash, { nowMs: Date.now(), idleMs }),
+  });
+}
+
 function createRestriction(config: Config): (domain: Hostname) => boolean {
   const policy = createNamePolicy({ ownNames: [config.cnameTarget], restricted: config.restrictedDomains });
   // A name under localhost is this very machine to every recipient: fine for a try, never for mail.
@@ -248,6 +257,7 @@ function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>
     stateVersion: () => store.trackingDomains.stateVersion(),
     changedHosts: (since) => store.trackingDomains.changedHosts(since),
     certificates: (domains) => store.certificates.material(domains),
+    acmeThumbprint: () => store.acmeAccounts.thumbprint(),
     sealedKeyRing: async () => {
       const installation = await store.installation.read();
       if (installation === undefined) throw new Error("the store has lost its installation record");
@@ -256,18 +266,67 @@ function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>
   };
 }
 
+function createApiRoutes(parts: {
+  readonly config: Config;
+  readonly store: Store;
+  readonly authenticate: Authenticate;
+  readonly keys: () => KeyRing;
+  readonly masterSecret: string;
+  readonly isRestricted: (domain: Hostname) => boolean;
+  readonly verifier: Verifier;
+  readonly issuer: Issuer | undefined;
+}): readonly Route[] {
+  const { config, store, authenticate, keys, masterSecret, isRestricted, verifier, issuer } = parts;
+  return createRoutes({
+    store,
+    authenticate,
+    messages: createMessageRecorder(store.messages),
+    keys,
+    sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
+    isRestricted,
+    verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
+    certificatePolicy: certificatePolicy(config),
+    managedCertificates: issuer && manageCertificates(issuer),
+    ports: edgePorts(config),
+    cnameTarget: config.cnameTarget,
+    supportEmail: config.supportEmail,
+    sessionLifetimeMs: config.sessionHours * HOUR_MS,
+    version: packageVersion(),
+    settings: {
+      version: packageVersion(),
+      settings: [...listSettings(config)],
+      warnings: [...configWarnings(config)],
+    },
+    now: Date.now,
+  });
+}
+
+/** For the API: looks at domains take their time, and no tenant may have all of it. */
+function manageCertificates(issuer: Issuer): ManagedCertificates {
+  const judge = limitPerTenant(({ domain, anew }: { domain: Hostname; anew: boolean }) =>
+    issuer.judge(domain, { anew }),
+  );
+  return {
+    judge: (domain, tenant, { anew }) => judge({ domain, anew }, tenant),
+    obtain: (domain, waitMs) => issuer.obtain(domain, waitMs),
+  };
+}
+
 interface VerifierParts {
   readonly config: Config;
   readonly store: Store;
   readonly keys: KeyRing;
   readonly snapshot: SnapshotPublisher;
+  readonly certificates: Issuer | undefined;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly log: Logger;
 }
 
-function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log }: VerifierParts): Verifier {
+function createDomainVerifier(parts: VerifierParts): Verifier {
+  const { config, store, keys, snapshot, certificates, isRestricted, log } = parts;
   return createVerifier({
     store: store.verification,
+    certificates,
     isRestricted,
     isForeignHost: async (host, domain) => {
       const owner = snapshot.hosts().get(domain)?.owners[0] ?? PRIMARY_ACCOUNT;
@@ -288,16 +347,25 @@ function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log
 }
 
 function createOperations(parts: {
+  readonly config: Config;
   readonly store: Store;
   readonly spool: SpoolReader;
+  readonly snapshot: SnapshotPublisher;
+  readonly certificates: CertificateService;
   readonly edgeStats: EdgeStatsBook;
-  readonly roles: Config["roles"];
 }): OpsServer {
-  const { store, spool, edgeStats, roles } = parts;
+  const { config, store, spool, snapshot, certificates, edgeStats } = parts;
+  const { work, counts } = certificates;
   const workers = () => edgeStats.current(Date.now());
   return createOpsServer({
-    notReady: () => whyNotReady(store, roles.includes("edge") ? edgeStats : undefined),
-    metrics: createMetrics({ spool, workers, now: Date.now }),
+    notReady: () => whyNotReady(store, config.roles.includes("edge") ? edgeStats : undefined),
+    isServed: (domain) => snapshot.hosts().get(canonicalHostname(domain))?.blocked === false,
+    metrics: createMetrics({
+      spool,
+      workers,
+      certificates: { summary: () => work?.summary(), counts },
+      now: Date.now,
+    }),
   });
 }
 

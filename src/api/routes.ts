@@ -1,5 +1,6 @@
 /** Every route of the API, in one list. */
 import type { Hostname } from "../domain/hostname.ts";
+import type { CertificatePolicy } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
@@ -14,6 +15,7 @@ import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventDocumentationRoutes } from "./event-documentation.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import { type ManagedCertificates, managedCertificateRoutes } from "./managed-certificates.ts";
 import { openLinkRoutes } from "./open-link.ts";
 import type { Route } from "./route.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
@@ -45,6 +47,8 @@ export interface RouteDeps {
   readonly sealKey: (keyPem: string) => string;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
+  readonly certificatePolicy: CertificatePolicy;
+  readonly managedCertificates: ManagedCertificates | undefined;
   readonly ports: EdgePorts;
   readonly cnameTarget: string;
   readonly supportEmail: string;
@@ -64,6 +68,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
       verification: store.verification,
     }),
     ...certificateRoutes({ ...store, sealKey: deps.sealKey, now }),
+    ...managedCertificateRoutes({ ...store, managedCertificates: deps.managedCertificates, now }),
     ...deepLinkRoutes(store),
     ...sendingDomainRoutes(store),
     ...subaccountRoutes({ ...store, now }),

@@ -19,6 +19,11 @@ export type ErrorCode =
   | "unsupported_media_type"
   | "body_too_large"
   | "unreachable_endpoint"
+  | "certificate_check_failed"
+  | "certificate_unverified"
+  | "certificate_ineligible"
+  | "certificate_forbidden"
+  | "certificate_check_timed_out"
   | "unavailable";
 
 /**

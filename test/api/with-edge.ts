@@ -1,12 +1,13 @@
 /** A control plane as in harness.ts with a real edge worker beside it, on a loopback address of its own. */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { SettingKey } from "../../src/config.ts";
 import { startEdgeWorker } from "../../src/edge/worker.ts";
 import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
 import { readMasterSecret } from "../../src/master-secret.ts";
 import { type DnsServer, startDnsServer } from "../dns-server.ts";
+import { freePort } from "../free-port.ts";
 import { type Answer, type Database, send, startTestApi, type TestApi } from "./harness.ts";
 
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -30,18 +31,30 @@ export interface TestInstallation extends TestApi {
 /** With an HTTPS listener, whose probes trust this authority. */
 export interface TestTls {
   readonly caFile: string;
+  /** Further settings. */
+  readonly settings?: Partial<Record<SettingKey, string>>;
 }
 
-export async function startTestInstallation(database: Database, tls?: TestTls): Promise<TestInstallation> {
+/** Known before anything of Waypost has started. */
+export interface Surroundings {
+  readonly edgePort: number;
+  readonly dns: DnsServer;
+}
+
+export async function startTestInstallation(
+  database: Database,
+  given?: TestTls | ((surroundings: Surroundings) => Promise<TestTls>),
+): Promise<TestInstallation> {
   const edgePort = await freePort();
   const tlsPort = await freePort();
   const dns = await startDnsServer({ [CNAME_TARGET]: { a: ["127.0.0.1"] } });
+  const tls = typeof given === "function" ? await given({ edgePort, dns }) : given;
   const api = await startTestApi(database, {
     cnameTarget: CNAME_TARGET,
     dnsServers: dns.address,
     probePrivate: "allow",
     publicHttpPort: String(edgePort),
-    ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile }),
+    ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile, ...tls.settings }),
   });
   const edge = await startEdgeWorker({
     listen: { host: "127.0.0.1", port: edgePort },
@@ -92,13 +105,4 @@ export async function startTestInstallation(database: Database, tls?: TestTls): 
       await api[Symbol.asyncDispose]();
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
