@@ -31,6 +31,7 @@ import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
 import { claimWriterSlots } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
+import { type MetricsIndex, startMetricsIndex } from "./metrics/metrics-index.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
@@ -63,6 +64,7 @@ interface Stoppable {
 export const SNAPSHOT_FILE = "snapshot";
 export const SPOOL_FOLDER = "spool";
 export const CERTIFICATE_FOLDER = "certificates";
+const METRICS_FOLDER = "metrics";
 
 const VERIFICATION_INTERVAL_MS = 5_000;
 const MINUTE_MS = 60_000;
@@ -110,6 +112,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     });
     const routes = createRoutes({
       store,
+      metrics: config.roles.includes("api") ? startMetrics({ config, store, log, up }) : NO_METRICS,
       authenticate,
       messages: createMessageRecorder(store.messages),
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
@@ -164,6 +167,24 @@ function startIngesting(parts: { config: Config; store: Store; log: Logger; up: 
 /** What happens to events between spool and store, in this order. */
 function createEnrichment(config: Config, store: Store): readonly EnrichmentStep[] {
   return [createFactsStep({ messages: store.messages, days: config.enrichmentDays })];
+}
+
+/** Only the API asks it, whose routes are not served elsewhere. */
+const NO_METRICS: Pick<MetricsIndex, "ask"> = {
+  ask: () => Promise.reject(new Error("a machine without the API has no metrics")),
+};
+
+function startMetrics(parts: { config: Config; store: Store; log: Logger; up: Up }): MetricsIndex {
+  const { config, store, log, up } = parts;
+  return up(
+    startMetricsIndex({
+      folder: join(config.dataDir, METRICS_FOLDER),
+      stores: store,
+      retentionDays: config.eventRetentionDays,
+      now: Date.now,
+      log: log.child({ area: "metrics" }),
+    }),
+  );
 }
 
 function startBackgroundWork(parts: {

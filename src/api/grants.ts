@@ -5,6 +5,7 @@ export const GRANTS = [
   "sending_domains/view",
   "sending_domains/manage",
   "message_events/view",
+  "metrics/view",
   "subaccounts/view",
   "subaccounts/manage",
   "messages/wrap",
@@ -21,5 +22,6 @@ export const SUBACCOUNT_GRANTS: readonly Grant[] = [
   "sending_domains/view",
   "sending_domains/manage",
   "message_events/view",
+  "metrics/view",
   "messages/wrap",
 ];

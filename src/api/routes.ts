@@ -14,6 +14,7 @@ import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventDocumentationRoutes } from "./event-documentation.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import { type MetricDeps, metricRoutes } from "./metrics.ts";
 import { openLinkRoutes } from "./open-link.ts";
 import type { Route } from "./route.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
@@ -40,6 +41,7 @@ export interface ApiStore {
 export interface RouteDeps {
   readonly store: ApiStore;
   readonly messages: MessageRecorder;
+  readonly metrics: MetricDeps["metrics"];
   readonly keys: () => KeyRing;
   /** A private key as it may be stored. */
   readonly sealKey: (keyPem: string) => string;
@@ -70,6 +72,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
     ...eventDocumentationRoutes(),
+    ...metricRoutes({ metrics: deps.metrics, now }),
     ...wrapRoutes({ ...store, messages: deps.messages, keys: deps.keys, ports: deps.ports, now }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({

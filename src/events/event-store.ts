@@ -71,6 +71,8 @@ export interface EventStore {
   erase(recipient: string): Promise<number>;
   /** The changes after one (0: from the first), in their order. Of an event that changed twice both show its present state. */
   changesAfter(change: number, limit: number): Promise<readonly EventChange[]>;
+  /** The last position that was given out; 0 before the first. */
+  lastPosition(): Promise<number>;
   /** Drops the UTC days before the one this time is in, for good. Returns how many days that were. */
   dropBefore(timestampMs: number): Promise<number>;
 }

@@ -7,7 +7,7 @@ import { EVENT_COLUMNS } from "./event-columns.ts";
 import { type DayBatch, type DayChanges, EVENT_TABLES, type EventDatabase } from "./event-database.ts";
 import { dayOf, type TimeRange } from "./event-day.ts";
 import { classificationToRow, type SelectedEvent, toEvent, toRow } from "./event-row.ts";
-import { type OrderedSelect, readAfter } from "./read-after.ts";
+import { lastPosition, type OrderedSelect, readAfter } from "./read-after.ts";
 
 /** All but what follows from another column. */
 const SELECTED = sql.join(
@@ -38,6 +38,7 @@ export function createEventStore(database: EventDatabase): EventStore {
     erase: (recipient) => database.erase(recipient),
     changesAfter: async (change, limit) =>
       (await readAfter(database, CHANGES_IN_ORDER, { position: change, limit })).map(toChange),
+    lastPosition: () => lastPosition(database, EVENT_TABLES),
     dropBefore: (timestampMs) => database.dropBefore(dayOf(timestampMs)),
   };
 }
