@@ -27,6 +27,13 @@ const OPENSSL: NeededProgram = {
   search: () => searchFolders(["openssl"]),
 };
 
+/** For the examples of the documentation. */
+const PYTHON: NeededProgram = {
+  what: "Python 3.9 or newer",
+  debianPackage: "python3-minimal",
+  search: () => searchFolders(["python3"]),
+};
+
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
 const TEST_TIMEOUT_MS = 300_000;
@@ -48,6 +55,7 @@ async function main(args: readonly string[]): Promise<number> {
   findOrInstall(OPENSSL, say);
   const files = args.filter((arg) => !arg.startsWith("-"));
   if (files.length === 0 || files.some((file) => file.includes(BROWSER_TESTS))) await prepareConsole(say);
+  findOrInstall(PYTHON, say);
   if (given !== "") return runTests(args, given);
   // Until the tests run, a signal waits: the cluster that is being made must be taken down again.
   const interrupted = firstSignal();
