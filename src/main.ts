@@ -25,6 +25,7 @@ import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-
 import { SpoolReader } from "./edge/spool-reader.ts";
 import { openEnrichment } from "./enrichment.ts";
 import { startIngest } from "./events/ingest.ts";
+import { LiveTail } from "./events/live-tail.ts";
 import { createMessageRecorder } from "./events/message-recorder.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
@@ -108,10 +109,12 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       useSession: (idHash) =>
         store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
     });
+    const tail = new LiveTail({ events: store.events, log });
     const routes = createRoutes({
       store,
       authenticate,
       messages: createMessageRecorder(store.messages),
+      tail,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
       sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
       isRestricted,
@@ -132,7 +135,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const ops = up(createOperations({ store, spool, edgeStats, roles: config.roles }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = config.roles.includes("api")
-      ? await serveApi({ config, store, routes, authenticate, log, up })
+      ? await serveApi({ config, store, routes, authenticate, tail, log, up })
       : undefined;
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
@@ -191,10 +194,11 @@ async function serveApi(parts: {
   store: Store;
   routes: readonly Route[];
   authenticate: Authenticate;
+  tail: LiveTail;
   log: Logger;
   up: Up;
 }): Promise<AddressInfo> {
-  const { config, store, routes, authenticate, log, up } = parts;
+  const { config, store, routes, authenticate, tail, log, up } = parts;
   const { apiTlsCertFile: certFile, apiTlsKeyFile: keyFile } = config;
   const console = loadConsole(CONSOLE_FOLDER);
   if (console === undefined) log.warn({}, "there is no console: `npm run build` builds it");
@@ -210,7 +214,10 @@ async function serveApi(parts: {
     isOutage,
     log: log.child({ area: "api" }),
   });
-  return up(api).listen(config.apiListen);
+  const address = await up(api).listen(config.apiListen);
+  // Behind the API, so that it stops before: the API waits for its streams to end.
+  up(tail);
+  return address;
 }
 
 function createRestriction(config: Config): (domain: Hostname) => boolean {

@@ -2,37 +2,22 @@
 import { Type } from "typebox";
 
 import { EVENT_TYPES } from "../domain/event.ts";
-import { decodeCursor, encodeCursor } from "../events/cursor.ts";
+import { type Cursor, decodeCursor, encodeCursor } from "../events/cursor.ts";
 import type { EventQuery, EventStore } from "../events/event-store.ts";
 import { toMessageEvent } from "../events/message-event.ts";
-import { eventTypesParameter } from "./event-query.ts";
-import { visibleSubaccounts } from "./principal.ts";
-import { invalid, listParameter, numberParameter, subaccountsParameter, timeParameter } from "./query.ts";
-import { type Call, type Parameter, type Reply, type Route, route } from "./route.ts";
+import { FILTER_PARAMETERS, parseFilter, parseTimes, TIME_PARAMETERS } from "./event-query.ts";
+import { invalid, numberParameter } from "./query.ts";
+import { type Call, type Reply, type Route, route } from "./route.ts";
 
 export interface EventDeps {
-  readonly events: EventStore;
+  readonly events: Pick<EventStore, "search" | "count">;
   readonly now: () => number;
 }
 
 const PATH = "/api/v1/events/message";
-const DAY_MS = 86_400_000;
 const FIRST_PAGE = "initial";
 /** Beyond it a total is a lower bound, and marked as one. */
 const COUNTED_AT_MOST = 10_000;
-
-const PARAMETERS: readonly Parameter[] = [
-  { name: "from", description: "Inclusive; 24 hours ago when absent", example: "2026-11-21T21:00:00Z" },
-  { name: "to", description: "Exclusive; now when absent", example: "2026-11-22T21:00:00Z" },
-  { name: "events", description: "Event types, separated by commas", example: "click,open" },
-  { name: "event_ids", description: "Event ids, separated by commas" },
-  { name: "messages", description: "Message ids, separated by commas" },
-  { name: "recipients", description: "Addresses, separated by commas" },
-  { name: "recipient_domains", description: "Domains of addresses, separated by commas" },
-  { name: "subaccounts", description: "Numbers of subaccounts, separated by commas" },
-  { name: "per_page", description: "1 to 10000; 1000 when absent" },
-  { name: "cursor", description: "`initial`, or the cursor of `links.next`" },
-];
 
 const EVENTS = Type.Object(
   {
@@ -48,7 +33,7 @@ const EVENTS = Type.Object(
         { additionalProperties: true },
       ),
     ),
-    total_count: Type.Integer({ minimum: 0 }),
+    total_count: Type.Integer({ minimum: 0, description: "Counted when the first page was asked for." }),
     total_count_is_lower_bound: Type.Optional(
       Type.Boolean({ description: "Present when there are more than `total_count`." }),
     ),
@@ -65,67 +50,51 @@ export function eventRoutes(deps: EventDeps): readonly Route[] {
       grant: "message_events/view",
       tag: "Events",
       summary: "Search for events",
-      query: PARAMETERS,
+      query: [
+        ...TIME_PARAMETERS,
+        ...FILTER_PARAMETERS,
+        { name: "per_page", description: "1 to 10000; 1000 when absent" },
+        { name: "cursor", description: "`initial`, or the cursor of `links.next`" },
+      ],
       replies: { 200: EVENTS },
       handle: (call) => search(call, deps),
     }),
   ];
 }
 
-async function search(call: Call, deps: EventDeps): Promise<Reply> {
+async function search(call: Call, { events, now }: EventDeps): Promise<Reply> {
   const perPage = numberParameter(call.query, "per_page", { default: 1000, min: 1, max: 10_000 });
-  const query = parseQuery(call, deps.now());
+  const cursor = parseCursor(call.query["cursor"]);
+  const query = { ...parseTimes(call, now()), ...parseFilter(call) };
   // One more than the page shows whether another follows.
+  const limit = perPage + 1;
   const [found, total] = await Promise.all([
-    deps.events.search({ ...query, limit: perPage + 1 }),
-    deps.events.count(query, COUNTED_AT_MOST + 1),
+    events.search({ ...query, limit, ...(cursor && { after: cursor.position }) }),
+    cursor?.total ?? events.count(query, COUNTED_AT_MOST + 1),
   ]);
   const page = found.slice(0, perPage);
   const last = page.at(-1);
-  const next =
-    found.length > perPage && last !== undefined ? nextLink(call, query, encodeCursor(last)) : undefined;
+  const isLast = found.length <= perPage || last === undefined;
   return {
     status: 200,
     body: {
       results: page.map(toMessageEvent),
       total_count: Math.min(total, COUNTED_AT_MOST),
       ...(total > COUNTED_AT_MOST ? { total_count_is_lower_bound: true } : {}),
-      links: next === undefined ? {} : { next },
+      links: isLast ? {} : { next: nextLink(call, query, encodeCursor({ position: last, total })) },
     },
   };
 }
 
-function parseQuery({ query, tenant }: Call, nowMs: number): Omit<EventQuery, "limit"> {
-  const toMs = timeParameter(query, "to") ?? nowMs + 1;
-  const fromMs = timeParameter(query, "from") ?? nowMs - DAY_MS;
-  if (fromMs >= toMs) throw invalid("from", "must be before to");
-  return definedOnly({
-    fromMs,
-    toMs,
-    subaccounts: visibleSubaccounts(tenant.read, subaccountsParameter(query, "subaccounts")),
-    types: eventTypesParameter(query, ","),
-    eventIds: listParameter(query, "event_ids")?.map(parseEventId),
-    messageIds: listParameter(query, "messages"),
-    recipients: listParameter(query, "recipients")?.map((address) => address.toLowerCase()),
-    recipientDomains: listParameter(query, "recipient_domains")?.map((domain) => domain.toLowerCase()),
-    after: parseCursor(query["cursor"]),
-  });
-}
-
-function parseEventId(text: string): bigint {
-  if (!/^\d{1,18}$/.test(text)) throw invalid("event_ids", "must be numbers, separated by commas");
-  return BigInt(text);
-}
-
-function parseCursor(text: string | undefined): EventQuery["after"] {
+function parseCursor(text: string | undefined): Cursor | undefined {
   if (text === undefined || text === "" || text === FIRST_PAGE) return undefined;
-  const position = decodeCursor(text);
-  if (position === undefined) throw invalid("cursor", "is not one that this API gave out");
-  return position;
+  const cursor = decodeCursor(text);
+  if (cursor === undefined) throw invalid("cursor", "is not one that this API gave out");
+  return cursor;
 }
 
 /** The same question, from where this page ends. The defaults of `from` and `to` are pinned, else pages would drift. */
-function nextLink(call: Call, { fromMs, toMs }: { fromMs: number; toMs: number }, cursor: string): string {
+function nextLink(call: Call, { fromMs, toMs }: Pick<EventQuery, "fromMs" | "toMs">, cursor: string): string {
   const parameters = new URLSearchParams({
     ...call.query,
     from: new Date(fromMs).toISOString(),
@@ -133,14 +102,4 @@ function nextLink(call: Call, { fromMs, toMs }: { fromMs: number; toMs: number }
     cursor,
   });
   return `${PATH}?${parameters}`;
-}
-
-type DefinedOnly<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-function definedOnly<T extends object>(fields: T): DefinedOnly<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as DefinedOnly<T>;
 }

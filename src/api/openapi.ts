@@ -80,10 +80,12 @@ function parameters(list: readonly Parameter[], required: boolean): object {
   };
 }
 
-function successes(route: Route): Record<string, TSchema> {
-  const replies = Object.entries(route.replies);
+function successes({ replies, streams }: Route): Record<string, TSchema | object> {
   return Object.fromEntries(
-    replies.map(([status, schema]) => [status, schema ?? Type.Null({ description: "No content" })]),
+    Object.entries(replies).map(([status, schema = Type.Null({ description: "No content" })]) => [
+      status,
+      streams === undefined ? schema : { description: "A stream", content: { [streams]: { schema } } },
+    ]),
   );
 }
 

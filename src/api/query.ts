@@ -23,11 +23,14 @@ export function listParameter(query: Query, name: string, delimiter = ","): read
   return entries.length === 0 ? undefined : entries;
 }
 
-export function subaccountsParameter(query: Query, name: string): readonly SubaccountId[] | undefined {
-  return listParameter(query, name)?.map((entry) => {
+export function subaccountsParameter(
+  query: Query,
+  name: string,
+  delimiter = ",",
+): readonly SubaccountId[] | undefined {
+  return listParameter(query, name, delimiter)?.map((entry) => {
     const id = /^\d{1,10}$/.test(entry) ? Number(entry) : Number.NaN;
-    if (!(id <= MAX_SUBACCOUNT_ID))
-      throw invalid(name, "must be numbers of subaccounts, separated by commas");
+    if (!(id <= MAX_SUBACCOUNT_ID)) throw invalid(name, "must be numbers of subaccounts");
     return id;
   });
 }

@@ -58,6 +58,8 @@ interface RouteDescription {
   readonly replies: Readonly<Record<number, TSchema | undefined>>;
   /** Failures beyond those that every route of its kind can answer. */
   readonly failures?: readonly number[];
+  /** What a reply of 200 streams instead of JSON: its media type. Such a route answers no HEAD, which would have to run through it. */
+  readonly streams?: string;
   /** Largest body in bytes; 1 MiB when absent. */
   readonly bodyLimit?: number;
   /**

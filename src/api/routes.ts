@@ -3,6 +3,7 @@ import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
+import type { LiveTail } from "../events/live-tail.ts";
 import type { MessageRecorder } from "../events/message-recorder.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
@@ -12,6 +13,8 @@ import type { Authenticate } from "./authentication.ts";
 import { type CertificateStore, certificateRoutes } from "./certificates.ts";
 import { type DeepLinkStore, deepLinkRoutes } from "./deep-links.ts";
 import { eventDocumentationRoutes } from "./event-documentation.ts";
+import { eventExportRoutes } from "./event-export.ts";
+import { eventStreamRoutes } from "./event-stream.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
 import { openLinkRoutes } from "./open-link.ts";
@@ -40,6 +43,7 @@ export interface ApiStore {
 export interface RouteDeps {
   readonly store: ApiStore;
   readonly messages: MessageRecorder;
+  readonly tail: LiveTail;
   readonly keys: () => KeyRing;
   /** A private key as it may be stored. */
   readonly sealKey: (keyPem: string) => string;
@@ -71,6 +75,8 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
     ...eventDocumentationRoutes(),
+    ...eventExportRoutes({ events: store.events, now }),
+    ...eventStreamRoutes({ tail: deps.tail, now }),
     ...wrapRoutes({ ...deps, ...store }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({

@@ -135,6 +135,7 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
     method: route.method,
     url: route.url,
     bodyLimit: route.bodyLimit ?? BODY_LIMIT_BYTES,
+    exposeHeadRoute: route.streams === undefined,
     schema: toFastifySchema(route),
     // Before the body is read: a stranger costs no memory.
     onRequest: async (request) => {
@@ -294,13 +295,16 @@ function hasStatus(error: unknown): error is { readonly statusCode: number } {
   );
 }
 
-function missingRoute(request: FastifyRequest, routes: readonly Pick<Route, "method" | "url">[]): AppError {
+type KnownRoute = Pick<Route, "method" | "url" | "streams">;
+
+function missingRoute(request: FastifyRequest, routes: readonly KnownRoute[]): AppError {
   const path = request.url.split("?", 1)[0] ?? "";
-  const methods = routes.filter((route) => matches(route.url, path)).map((route) => route.method);
+  const found = routes.filter((route) => matches(route.url, path));
+  const methods = found.flatMap(({ method, streams }) =>
+    method === "GET" && streams === undefined ? [method, "HEAD"] : [method],
+  );
   if (methods.length === 0) return unknownPath(path);
-  const allow = [...new Set(methods)]
-    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
-    .sort();
+  const allow = [...new Set(methods)].sort();
   return new AppError("method_not_allowed", `${request.method} is not supported on ${path.slice(0, 500)}`, {
     cause: allow.join(", "),
   });

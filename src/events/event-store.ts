@@ -1,6 +1,6 @@
 /** What ingest, the events API and those who follow the events need of a store. */
 import type { EventType } from "../domain/event.ts";
-import type { SubaccountId } from "../domain/subaccount.ts";
+import type { EventFilter } from "./event-filter.ts";
 import type { Classification, RecordedEvent } from "./recorded-event.ts";
 
 export interface EventPosition {
@@ -8,18 +8,11 @@ export interface EventPosition {
   readonly eventId: bigint;
 }
 
-export interface EventQuery {
-  readonly subaccounts: "all" | readonly SubaccountId[];
+export interface EventQuery extends EventFilter {
   /** Inclusive. */
   readonly fromMs: number;
   /** Exclusive. */
   readonly toMs: number;
-  readonly types?: readonly EventType[];
-  readonly eventIds?: readonly bigint[];
-  readonly messageIds?: readonly string[];
-  /** Lower-case addresses. */
-  readonly recipients?: readonly string[];
-  readonly recipientDomains?: readonly string[];
   /** Only events before this one, in the order of the result. */
   readonly after?: EventPosition;
   readonly limit: number;
@@ -65,6 +58,8 @@ export interface EventStore {
    * position of each page meets every event once, however late or early the event's own time is.
    */
   readAfter(position: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** Of all positions that were given out, the last: who reads after it meets what is stored from now on. */
+  lastPosition(): Promise<number>;
   /** Changes events where they are, and notes each as a change; unknown ones are passed over. Returns how many were known. */
   reclassify(changes: readonly Reclassification[]): Promise<number>;
   /** Deletes all events of a lower-case address for good, and notes each as a change. Returns how many there were. */

@@ -107,6 +107,9 @@ function userAgentOf({ userAgent, classification }: RecordedEvent): ParsedUserAg
   return { ...parseUserAgent(userAgent), is_proxy: isProxy, is_prefetched: isPrefetched };
 }
 
+/** The names of all fields that an event can have. */
+export const EVENT_FIELDS: readonly string[] = FIELDS.map(({ name }) => name);
+
 interface EventTypeText {
   readonly displayName: string;
   readonly description: string;

@@ -1,9 +1,10 @@
 /** What the event store needs of a database: the rest is the same SQL on both. */
-import type { RawBuilder } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 
 import type { Reclassification } from "../events/event-store.ts";
 import type { EventRow } from "./event-columns.ts";
-import type { EventDay } from "./event-day.ts";
+import type { EventConditions } from "./event-conditions.ts";
+import type { EventDay, TimeRange } from "./event-day.ts";
 import type { DayDatabase, RunSql } from "./read-after.ts";
 
 export interface DayBatch {
@@ -21,6 +22,20 @@ export interface DayChanges {
   readonly rows: readonly ReclassifiedRow[];
 }
 
+/** One place to look for events. */
+export interface EventScan {
+  readonly run: RunSql;
+  /** Decides how the place is looked through, when it is its turn. */
+  plan(): Promise<EventSelection>;
+}
+
+export interface EventSelection {
+  /** The table `events`, and what stands behind its name. */
+  readonly from: RawBuilder<unknown>;
+  /** The range of time is among them. */
+  readonly where: readonly RawBuilder<unknown>[];
+}
+
 export const EVENT_TABLES = { days: "event_days", positions: "event_positions" } as const;
 
 export interface EventDatabase extends DayDatabase {
@@ -34,13 +49,19 @@ export interface EventDatabase extends DayDatabase {
   reclassify(batches: readonly DayChanges[]): Promise<number>;
   /** Deletes the rows of a recipient, and notes it as `reclassify` does. Resolves to how many there were. */
   erase(recipient: string): Promise<number>;
-  /** For tables `events` that together have the events of these days, both included: the newer days first, none in two. */
-  onDaysBetween(first: EventDay, last: EventDay): Promise<readonly RunSql[]>;
+  /**
+   * Where the events of a range of time are that fulfil conditions: places that are looked into one after the other, the newer
+   * ones first, no event in two.
+   */
+  scans(conditions: EventConditions, range: TimeRange): Promise<readonly EventScan[]>;
   /** Drops the days before this one, and returns how many there were. */
   dropBefore(day: EventDay): Promise<number>;
-  /** The predicate that a column is among these: one parameter, so that any number of values is the same statement. */
-  amongIntegers(values: readonly (number | bigint)[]): RawBuilder<unknown>;
-  amongTexts(values: readonly string[]): RawBuilder<unknown>;
-  /** The whole condition, for a column whose values come in no order at all: it may take more than that predicate to use its index. */
-  hasRandomText(column: "message_id" | "rcpt_to", values: readonly string[]): RawBuilder<unknown>;
+}
+
+/** `undefined`: without end on that side. */
+export function within(fromMs: number | undefined, toMs: number | undefined): RawBuilder<unknown>[] {
+  return [
+    ...(fromMs === undefined ? [] : [sql`timestamp_ms >= ${fromMs}`]),
+    ...(toMs === undefined ? [] : [sql`timestamp_ms < ${toMs}`]),
+  ];
 }

@@ -1,10 +1,19 @@
 /** Engagement events, in SQL written by hand: on this path the databases' own ways are worth their difference. */
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 
+import type { EventFilter } from "../events/event-filter.ts";
 import type { EventChange, EventQuery, EventStore, Reclassification } from "../events/event-store.ts";
 import type { RecordedEvent } from "../events/recorded-event.ts";
 import { EVENT_COLUMNS } from "./event-columns.ts";
-import { type DayBatch, type DayChanges, EVENT_TABLES, type EventDatabase } from "./event-database.ts";
+import { conditionsOf } from "./event-conditions.ts";
+import {
+  type DayBatch,
+  type DayChanges,
+  EVENT_TABLES,
+  type EventDatabase,
+  type EventScan,
+  within,
+} from "./event-database.ts";
 import { dayOf, type TimeRange } from "./event-day.ts";
 import { classificationToRow, type SelectedEvent, toEvent, toRow } from "./event-row.ts";
 import { type OrderedSelect, readAfter } from "./read-after.ts";
@@ -34,6 +43,11 @@ export function createEventStore(database: EventDatabase): EventStore {
         position: row.position,
         event: toEvent(row),
       })),
+    lastPosition: async () => {
+      const [row] = await database.onDays(sql<{ last: number }>`
+        select last from ${sql.table(EVENT_TABLES.positions)}`);
+      return row?.last ?? 0;
+    },
     reclassify: async (changes) => (changes.length === 0 ? 0 : database.reclassify(changesByDay(changes))),
     erase: (recipient) => database.erase(recipient),
     changesAfter: async (change, limit) =>
@@ -55,19 +69,15 @@ function byTimeAndId(one: RecordedEvent, other: RecordedEvent): number {
 }
 
 async function search(database: EventDatabase, query: EventQuery): Promise<readonly RecordedEvent[]> {
-  const range = boundedBy(query);
-  const conditions = conditionsOf({ ...query, ...range }, database);
   const { after, limit } = query;
-  if (after !== undefined) {
-    conditions.push(sql`(timestamp_ms, event_id) < (${after.timestampMs}, ${after.eventId})`);
-  }
-  const where = sql.join(conditions, sql` and `);
+  const isLater = after && sql`(timestamp_ms, event_id) < (${after.timestampMs}, ${after.eventId})`;
   const found: SelectedEvent[] = [];
-  for (const run of await tablesOf(database, range)) {
+  for (const { run, plan } of await scansOf(database, query, boundedBy(query))) {
     if (found.length >= limit) break;
+    const { from, where } = await plan();
     const rows = await run(sql<SelectedEvent>`
-      select ${SELECTED} from events where ${where}
-      order by events.timestamp_ms desc, events.event_id desc limit ${limit - found.length}`);
+      select ${SELECTED} from ${from} where ${sql.join([...where, ...(isLater ? [isLater] : [])], sql` and `)}
+      order by timestamp_ms desc, events.event_id desc limit ${limit - found.length}`);
     found.push(...rows);
   }
   return found.map(toEvent);
@@ -78,22 +88,33 @@ async function count(
   query: Omit<EventQuery, "after" | "limit">,
   atMost: number,
 ): Promise<number> {
-  const where = sql.join(conditionsOf(query, database), sql` and `);
   let found = 0;
-  for (const run of await tablesOf(database, query)) {
+  for (const { run, plan } of await scansOf(database, query, query)) {
     if (found >= atMost) break;
+    const { from, where } = await plan();
     const [row] = await run(sql<{ found: number }>`
-      select count(*) as found from (select 1 as one from events where ${where} limit ${atMost - found}) as matches`);
+      select count(*) as found from (
+        select 1 as one from ${from} where ${sql.join(where, sql` and `)} limit ${atMost - found}) as matches`);
     found += row?.found ?? 0;
   }
   return found;
+}
+
+async function scansOf(
+  database: EventDatabase,
+  filter: EventFilter,
+  { fromMs, toMs }: TimeRange,
+): Promise<readonly EventScan[]> {
+  const conditions = conditionsOf(filter);
+  const isNone = [...conditions.indexed, ...conditions.others].some(({ values }) => values.length === 0);
+  return isNone || fromMs >= toMs ? [] : database.scans(conditions, { fromMs, toMs });
 }
 
 const IN_ORDER: OrderedSelect<SelectedEvent & { readonly position: number }> = {
   daysTable: EVENT_TABLES.days,
   placeOf: ({ position }) => position,
   select: ({ after, upTo, limit, bounds }) => {
-    const where = [...within(bounds), sql`position > ${after}`, sql`position <= ${upTo}`];
+    const where = [...within(bounds.fromMs, bounds.toMs), sql`position > ${after}`, sql`position <= ${upTo}`];
     return sql`
       select position, ${SELECTED} from events where ${sql.join(where, sql` and `)}
       order by position limit ${limit}`;
@@ -143,30 +164,4 @@ function changesByDay(changes: readonly Reclassification[]): readonly DayChanges
 /** SQLite starts the index at `timestamp_ms` alone: without this, every page would read all the pages before it again. */
 function boundedBy({ fromMs, toMs, after }: EventQuery): TimeRange {
   return { fromMs, toMs: after === undefined ? toMs : Math.min(toMs, after.timestampMs + 1) };
-}
-
-async function tablesOf(database: EventDatabase, { fromMs, toMs }: TimeRange) {
-  return fromMs < toMs ? database.onDaysBetween(dayOf(fromMs), dayOf(toMs - 1)) : [];
-}
-
-function conditionsOf(
-  query: Omit<EventQuery, "after" | "limit">,
-  { amongIntegers, amongTexts, hasRandomText }: EventDatabase,
-): RawBuilder<unknown>[] {
-  const { subaccounts, types, eventIds, messageIds, recipients, recipientDomains } = query;
-  const conditions = within(query);
-  if (subaccounts !== "all") conditions.push(sql`subaccount_id ${amongIntegers(subaccounts)}`);
-  if (types !== undefined) conditions.push(sql`type ${amongTexts(types)}`);
-  if (eventIds !== undefined) conditions.push(sql`event_id ${amongIntegers(eventIds)}`);
-  if (messageIds !== undefined) conditions.push(hasRandomText("message_id", messageIds));
-  if (recipients !== undefined) conditions.push(hasRandomText("rcpt_to", recipients));
-  if (recipientDomains !== undefined) conditions.push(sql`recipient_domain ${amongTexts(recipientDomains)}`);
-  return conditions;
-}
-
-function within({ fromMs, toMs }: { [Bound in keyof TimeRange]: number | undefined }): RawBuilder<unknown>[] {
-  return [
-    ...(fromMs === undefined ? [] : [sql`timestamp_ms >= ${fromMs}`]),
-    ...(toMs === undefined ? [] : [sql`timestamp_ms < ${toMs}`]),
-  ];
 }

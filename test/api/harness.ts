@@ -8,6 +8,8 @@ import { suite } from "node:test";
 import { loadConfig, type SettingKey } from "../../src/config.ts";
 import { type Control, startControl } from "../../src/main.ts";
 import { createLogger } from "../../src/ops/logger.ts";
+import type { StoreLocation } from "../../src/store/open-store.ts";
+import { storeLocation } from "../../src/store-location.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { createReplyCheck, type OpenApiDocument, type ReplyCheck } from "./open-api-check.ts";
 
@@ -44,6 +46,8 @@ export interface TestApi extends AsyncDisposable {
   /** As the settings have it; `undefined`: the one in the data directory. */
   readonly secret: string | undefined;
   readonly dataDir: string;
+  /** For another process beside the control plane's. */
+  readonly location: StoreLocation;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
 }
 
@@ -76,6 +80,7 @@ export async function startTestApi(
   return {
     control,
     dataDir,
+    location: storeLocation(config),
     secret: config.secret,
     call: async (method, path, options = {}) => {
       check ??= createReplyCheck(

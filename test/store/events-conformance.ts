@@ -6,6 +6,7 @@ import fc from "fast-check";
 
 import { EVENT_TYPES } from "../../src/domain/event.ts";
 import type { MessageId } from "../../src/domain/message-id.ts";
+import { type EventFilter, matchesFilter } from "../../src/events/event-filter.ts";
 import type { EventChange, EventPosition, EventQuery, StoredEvent } from "../../src/events/event-store.ts";
 import type { MessageFacts } from "../../src/events/message-facts.ts";
 import { type RecordedEvent, UNCLASSIFIED } from "../../src/events/recorded-event.ts";
@@ -57,6 +58,14 @@ export const anyFacts: fc.Arbitrary<MessageFacts> = fc.record(
 function asJson<T>(value: T): T {
   return JSON.parse(JSON.stringify(value));
 }
+
+const FACTS: MessageFacts = {
+  transmissionId: "1",
+  openTracking: true,
+  clickTracking: true,
+  initialOpen: true,
+  ampEnabled: false,
+};
 
 const anyEvent: fc.Arbitrary<RecordedEvent> = fc.record(
   {
@@ -225,6 +234,114 @@ export function eventsConformance(name: string, ground: Ground): void {
           assert.equal(await events.count(query, 100), expected.length);
       }
       assert.equal((await events.search({ ...EVERYTHING, eventIds: [1n] }))[0]?.rcptTo, "Ann@Example.COM");
+    });
+
+    test("what is known of a message, and an event's labels, can be asked for; words and addresses in any case", async (t) => {
+      const { events } = await createStore(t, ground);
+      const about = (over: Partial<MessageFacts>) => ({ facts: { ...FACTS, ...over } });
+      await events.append([
+        event(
+          1n,
+          about({ campaignId: "a", subject: "Boots 100% off", friendlyFrom: "Shop <News@Acme.com>" }),
+        ),
+        event(2n, about({ campaignId: "b", templateId: "t", ipPool: "p", friendlyFrom: "news@acme.com" })),
+        event(3n, {
+          ...about({ sendingDomain: "acme.com", transmissionId: "77" }),
+          trackingDomain: "go.acme.com",
+        }),
+        event(4n, { classification: { isBot: true, isPrefetched: false, isProxy: true, reasons: [] } }),
+        event(5n, { classification: { isBot: false, isPrefetched: true, isProxy: false, reasons: [] } }),
+        event(6n, about({ subject: "GRÖSSE 100_ off, boots" })),
+      ]);
+      const cases: readonly (readonly [Partial<EventQuery>, number[]])[] = [
+        [{ campaigns: ["a"] }, [1]],
+        [{ campaigns: ["a", "b", "c"] }, [2, 1]],
+        [{ campaigns: [] }, []],
+        [{ campaigns: ["a"], types: ["open"] }, []],
+        [{ templates: ["t"] }, [2]],
+        [{ ipPools: ["p", "q"] }, [2]],
+        [{ sendingDomains: ["acme.com"] }, [3]],
+        [{ trackingDomains: ["go.acme.com"] }, [3]],
+        [{ transmissions: ["77", "78"] }, [3]],
+        [{ fromAddresses: ["NEWS@acme.com"] }, [2, 1]],
+        [{ fromAddresses: ["ews@acme.com", "%"] }, []],
+        [{ fromAddresses: [] }, []],
+        [{ subjects: [["boots"]] }, [6, 1]],
+        [{ subjects: [["BOOTS", "100%"]] }, [1]],
+        [{ subjects: [["100_"], ["nothing"]] }, [6]],
+        [{ subjects: [["grÖsse"]] }, [6]],
+        [{ isBot: true }, [4]],
+        [{ isBot: false, isPrefetched: false }, [6, 3, 2, 1]],
+        [{ isPrefetched: true }, [5]],
+        [{ isProxy: true }, [4]],
+      ];
+      for (const [over, expected] of cases) {
+        const query = { ...EVERYTHING, ...over };
+        const found = await events.search(query);
+        assert.deepEqual(
+          found.map(({ eventId }) => Number(eventId)),
+          expected,
+          JSON.stringify(over),
+        );
+        assert.equal(await events.count(query, 100), expected.length);
+      }
+    });
+
+    test("any filter finds in the store what it keeps of the events themselves", async (t) => {
+      const { events } = await createStore(t, ground);
+      const some = <Value>(...values: Value[]) =>
+        fc.option(fc.uniqueArray(fc.constantFrom(...values)), { nil: undefined });
+      const anyFewEvent = fc.record({
+        type: fc.constantFrom("click" as const, "open" as const),
+        subaccountId: fc.integer({ min: 0, max: 2 }),
+        rcptTo: fc.constantFrom("A@one.example", "b@one.example", "c@Two.example", "nobody"),
+        campaignId: fc.constantFrom("x", "y", undefined),
+        subject: fc.constantFrom("Red boots", "blue BOOTS", undefined),
+        friendlyFrom: fc.constantFrom("N <n@one.example>", "n@ONE.example", undefined),
+        isBot: fc.boolean(),
+        dayAndMs: fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 20 })),
+      });
+      const few = fc.sample(anyFewEvent, { numRuns: 300, seed: 7 }).map((one, n) => {
+        const { campaignId, subject, friendlyFrom, isBot, dayAndMs, ...rest } = one;
+        const facts = { ...FACTS, transmissionId: String(n % 5), campaignId, subject, friendlyFrom };
+        return event(BigInt(n), {
+          ...rest,
+          timestampMs: NOW_MS + dayAndMs[0] * DAY_MS + dayAndMs[1],
+          messageId: String(n % 30).padStart(20, "0") as MessageId,
+          facts: asJson(facts) as MessageFacts,
+          classification: { ...UNCLASSIFIED, isBot },
+        });
+      });
+      await events.append(few);
+      const anyFilter = fc.record({
+        subaccounts: fc.oneof(fc.constant("all" as const), fc.uniqueArray(fc.constantFrom(0, 1, 2, 3))),
+        types: some("click" as const, "open" as const, "amp_open" as const),
+        eventIds: fc.option(fc.uniqueArray(fc.bigInt({ min: 0n, max: 350n })), { nil: undefined, freq: 1 }),
+        messageIds: some("00000000000000000007", "00000000000000000008", "nothing"),
+        recipients: some("a@one.example", "b@one.example", "nobody"),
+        recipientDomains: some("one.example", "two.example"),
+        transmissions: some("1", "2", "9"),
+        campaigns: some("x", "y", "z"),
+        fromAddresses: some("n@one.example", "x@one.example"),
+        subjects: some(["boots"], ["red", "boots"], ["green"]),
+        isBot: fc.option(fc.boolean(), { nil: undefined }),
+      });
+      await fc.assert(
+        fc.asyncProperty(anyFilter, fc.integer({ min: 0, max: 3 }), async (filter, days) => {
+          const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+          const query = {
+            ...(Object.fromEntries(given) as unknown as EventFilter),
+            ...{ fromMs: NOW_MS + 5, toMs: NOW_MS + days * DAY_MS + 15, limit: 1000 },
+          };
+          const expected = few
+            .filter(({ timestampMs }) => timestampMs >= query.fromMs && timestampMs < query.toMs)
+            .filter((one) => matchesFilter(query, one))
+            .sort((one, other) => other.timestampMs - one.timestampMs || Number(other.eventId - one.eventId));
+          assert.deepEqual(await events.search(query), expected);
+          assert.equal(await events.count(query, 1000), expected.length);
+        }),
+        { numRuns: 150 },
+      );
     });
 
     test("a count stops at the most that is asked for", async (t) => {

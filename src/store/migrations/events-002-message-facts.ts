@@ -23,6 +23,7 @@ export function addMessageFacts(types: ColumnTypes): Migration {
           changed_event_id bigint not null,
           changed_timestamp_ms bigint not null
         )`.execute(db);
+      await createIndexes(db);
       await createDays(db, types);
       await createMessages(db, types);
     },
@@ -42,6 +43,15 @@ async function addColumns(db: Kysely<unknown>, types: ColumnTypes): Promise<void
     ...labels.map((name) => sql`add column ${sql.ref(name)} boolean not null default false`),
   ];
   await sql`alter table events ${sql.join(added)}`.execute(db);
+}
+
+/** As in sqlite/event-day-schema.ts, but that an event is read wherever it is wanted or not: PostgreSQL's indexes don't say who sees it. */
+async function createIndexes(db: Kysely<unknown>): Promise<void> {
+  await sql`create index events_by_campaign on events (campaign_id, timestamp_ms, event_id)`.execute(db);
+  await sql`create index events_by_domain on events (recipient_domain, timestamp_ms, event_id)`.execute(db);
+  await sql`create index events_by_subaccount on events (subaccount_id, timestamp_ms, event_id)`.execute(db);
+  await sql`create index events_by_type on events (type, timestamp_ms, event_id)`.execute(db);
+  await sql`create index events_by_transmission on events (transmission_id)`.execute(db);
 }
 
 async function createMessages(db: Kysely<unknown>, types: ColumnTypes): Promise<void> {

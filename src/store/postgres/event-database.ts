@@ -1,9 +1,17 @@
 /** Events in PostgreSQL: a table with a partition per day. */
-import { type Kysely, sql, type Transaction } from "kysely";
+import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 
 import { EVENT_COLUMNS } from "../event-columns.ts";
-import { type DayBatch, type DayChanges, EVENT_TABLES, type EventDatabase } from "../event-database.ts";
-import { LAST_DAY } from "../event-day.ts";
+import type { EventConditions, ValueCondition } from "../event-conditions.ts";
+import {
+  type DayBatch,
+  type DayChanges,
+  EVENT_TABLES,
+  type EventDatabase,
+  type EventSelection,
+  within,
+} from "../event-database.ts";
+import { LAST_DAY, type TimeRange } from "../event-day.ts";
 import type { RunSql } from "../read-after.ts";
 import { arraysOf, namesOf } from "./batch-insert.ts";
 import { createPartitionKeeper, dropPartitions, type PartitionedTables } from "./partitions.ts";
@@ -29,16 +37,31 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
     erase: (recipient) => erase(db, recipient),
     onDays: run,
     onDay: () => run,
-    onDaysBetween: async () => [run],
+    scans: async (conditions, range) => [{ run, plan: async () => selectionOf(conditions, range) }],
     dropBefore: async (day) => {
       const dropped = await dropPartitions(db, PARTITIONED, day);
       await sql`delete from event_changes where ${DAY_OF_CHANGE} < ${day}`.execute(db);
       return dropped;
     },
-    amongIntegers: (values) => sql`= any(${values}::bigint[])`,
-    amongTexts: (values) => sql`= any(${values}::text[])`,
-    hasRandomText: (column, values) => sql`${sql.ref(column)} = any(${values}::text[])`,
   };
+}
+
+function selectionOf(
+  { indexed, others, rest }: EventConditions,
+  { fromMs, toMs }: TimeRange,
+): EventSelection {
+  return {
+    from: sql`events`,
+    where: [...within(fromMs, toMs), ...[...indexed, ...others].map(hasValue), ...rest],
+  };
+}
+
+/** One value is an equation, by which an index is in the order of its next column. */
+function hasValue({ column, values }: ValueCondition): RawBuilder<unknown> {
+  const [value] = values;
+  if (values.length === 1) return sql`${sql.ref(column)} = ${value}`;
+  const type = typeof value === "string" ? sql`text[]` : sql`bigint[]`;
+  return sql`${sql.ref(column)} = any(${values}::${type})`;
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Events in SQLite. */
-import { type RawBuilder, sql } from "kysely";
+import { sql } from "kysely";
 
 import type { EventDatabase } from "../event-database.ts";
+import { dayOf } from "../event-day.ts";
 import { type DayThreads, openDayThreads } from "./day-threads.ts";
-import { IN_EACH_SEGMENT } from "./event-day-schema.ts";
+import { planDay } from "./event-plan.ts";
 import type { EventRequest } from "./event-worker.ts";
 
 export interface SqliteEventDatabase extends EventDatabase {
@@ -39,20 +40,15 @@ function createDatabase({ writer, onDays, onDay, dropBefore }: DayThreads<EventR
     erase: (recipient) => writer.send<number>({ kind: "erase", recipient }),
     onDays,
     onDay,
-    async onDaysBetween(first, last) {
+    async scans(conditions, range) {
+      const [first, last] = [dayOf(range.fromMs), dayOf(range.toMs - 1)];
       const days = await onDays(sql<{ day: number }>`
         select day from event_days where day between ${first} and ${last} order by day desc`);
-      return days.map(({ day }) => onDay(day));
+      return days.map(({ day }) => {
+        const run = onDay(day);
+        return { run, plan: () => planDay(run, conditions, range) };
+      });
     },
     dropBefore,
-    // Not JSON.stringify, which refuses a bigint. SQLite reads JSON's integers with all their 64 bits.
-    amongIntegers: (values) => sql`in (select value from json_each(${`[${values.join(",")}]`}))`,
-    amongTexts,
-    hasRandomText: (column, values) =>
-      sql`${sql.raw(IN_EACH_SEGMENT)} and ${sql.ref(column)} ${amongTexts(values)}`,
   };
-}
-
-export function amongTexts(values: readonly string[]): RawBuilder<unknown> {
-  return sql`in (select value from json_each(${JSON.stringify(values)}))`;
 }

@@ -63,6 +63,12 @@ export const EVENT_DAY_SCHEMA: readonly string[] = [
      changed_event_id integer not null,
      changed_timestamp_ms integer not null
    ) strict`,
+  // A value comes in the order of time, and behind it what is often asked for with it: an event that is not wanted is not read.
+  "create index events_by_campaign on events (campaign_id, timestamp_ms, event_id, type, recipient_domain, subaccount_id)",
+  "create index events_by_domain on events (recipient_domain, timestamp_ms, event_id, type, subaccount_id)",
+  "create index events_by_subaccount on events (subaccount_id, timestamp_ms, event_id, type)",
+  "create index events_by_type on events (type, timestamp_ms, event_id)",
+  `create index events_by_transmission on events (${SEGMENT}, transmission_id)`,
 ];
 
 /**

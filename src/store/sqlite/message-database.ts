@@ -3,7 +3,6 @@ import { sql } from "kysely";
 
 import type { MessageDatabase } from "../message-database.ts";
 import { openDayThreads } from "./day-threads.ts";
-import { amongTexts } from "./event-database.ts";
 import type { MessageRequest } from "./message-worker.ts";
 
 export interface SqliteMessageDatabase extends MessageDatabase {
@@ -36,7 +35,7 @@ export async function openSqliteMessages(
       return sql`(sent_at_seconds, message_id) in (
         select value ->> 0, value ->> 1 from json_each(${JSON.stringify(pairs)}))`;
     },
-    amongTexts,
+    amongTexts: (values) => sql`in (select value from json_each(${JSON.stringify(values)}))`,
     close,
   };
 }

@@ -1,0 +1,58 @@
+/** `GET /api/v1/events/message.csv` and `.ndjson`: all events that filters keep, in one reply of any length. */
+import { Readable } from "node:stream";
+
+import { Type } from "typebox";
+
+import type { EventStore } from "../events/event-store.ts";
+import { type ExportFormat, exportEvents } from "../events/export.ts";
+import { FILTER_PARAMETERS, parseFilter, parseTimes, TIME_PARAMETERS } from "./event-query.ts";
+import { type Call, type Reply, type Route, route } from "./route.ts";
+
+export interface EventExportDeps {
+  readonly events: Pick<EventStore, "search">;
+  readonly now: () => number;
+}
+
+/** Not objects, of which sixteen would be read ahead: pages are large. */
+const AS_BYTES = { objectMode: false, highWaterMark: 65_536 };
+const CONTENT_TYPES: Readonly<Record<ExportFormat, string>> = {
+  csv: "text/csv; charset=utf-8; header=present",
+  ndjson: "application/x-ndjson",
+};
+
+export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
+  const base = { method: "GET", grant: "message_events/view", tag: "Events" } as const;
+  const query = [...TIME_PARAMETERS, ...FILTER_PARAMETERS];
+  return [
+    route({
+      ...base,
+      url: "/api/v1/events/message.csv",
+      summary: "Export events as CSV",
+      description:
+        "RFC 4180, a column for each field, objects and lists as JSON. A cell that a spreadsheet would take for a formula begins with an apostrophe.",
+      query,
+      replies: { 200: Type.String() },
+      streams: "text/csv",
+      handle: async (call) => exportAs("csv", call, deps),
+    }),
+    route({
+      ...base,
+      url: "/api/v1/events/message.ndjson",
+      summary: "Export events as lines of JSON",
+      query,
+      replies: { 200: Type.String() },
+      streams: "application/x-ndjson",
+      handle: async (call) => exportAs("ndjson", call, deps),
+    }),
+  ];
+}
+
+function exportAs(format: ExportFormat, call: Call, { events, now }: EventExportDeps): Reply {
+  const query = { ...parseTimes(call, now()), ...parseFilter(call) };
+  return {
+    status: 200,
+    contentType: CONTENT_TYPES[format],
+    headers: { "content-disposition": `attachment; filename="events.${format}"` },
+    body: Readable.from(exportEvents(events, query, format), AS_BYTES),
+  };
+}

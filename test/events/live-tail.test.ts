@@ -1,0 +1,170 @@
+/** The live tail on a real store. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+
+import type { EventFilter } from "../../src/events/event-filter.ts";
+import type { EventStore } from "../../src/events/event-store.ts";
+import { LiveTail, type LiveTailOptions, type TailStep } from "../../src/events/live-tail.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import { recorded } from "./recorded.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22, 12);
+const ALL: EventFilter = { subaccounts: "all" };
+const log = { warn: (fields: object) => assert.fail(JSON.stringify(fields)) };
+
+async function setUp(
+  t: TestContext,
+  optionsFor: (events: EventStore) => Partial<LiveTailOptions> = () => ({}),
+): Promise<{ events: EventStore; tail: LiveTail }> {
+  const dir = mkdtempSync(join(tmpdir(), "waypost-tail-"));
+  const store = await openStore({ kind: "sqlite", dir });
+  const tail = new LiveTail({ events: store.events, log, pollMs: 5, ...optionsFor(store.events) });
+  t.after(async () => {
+    await tail.stop();
+    await store.close();
+    rmSync(dir, { recursive: true });
+  });
+  return { events: store.events, tail };
+}
+
+function event(id: number, type: "click" | "open" = "click") {
+  return recorded(id, NOW_MS, { type });
+}
+
+/** Reads until so many events have come; the last step's position with them. */
+async function read(
+  steps: AsyncGenerator<TailStep, void>,
+  count: number,
+): Promise<{ ids: number[]; position: number }> {
+  const ids: number[] = [];
+  while (ids.length < count) {
+    const { value, done } = await steps.next();
+    if (done === true || value === undefined) throw new Error(`the tail ended after ${ids.length} events`);
+    ids.push(...value.events.map((stored) => Number(stored.event.eventId)));
+    if (ids.length >= count) return { ids, position: value.position };
+  }
+  return { ids, position: 0 };
+}
+
+test("listeners get what is stored from when they begin, each what it wants, by one poller", async (t) => {
+  let reads = 0;
+  const { events, tail } = await setUp(t, (store) => ({
+    pollMs: 20,
+    events: {
+      ...store,
+      readAfter: (position, limit) => {
+        reads += 1;
+        return store.readAfter(position, limit);
+      },
+    },
+  }));
+  await events.append([event(1)]);
+  const listen = (filter: EventFilter) => tail.listen({ filter, after: undefined, heartbeatMs: 5000 });
+  const all = Array.from({ length: 5 }, () => listen(ALL));
+  const opens = listen({ ...ALL, types: ["open"] });
+  for (const steps of [...all, opens]) assert.deepEqual((await steps.next()).value?.events, []);
+  const reading = Promise.all([...all.map((steps) => read(steps, 3)), read(opens, 1)]);
+  await events.append([event(2), event(3, "open"), event(4)]);
+  const found = await reading;
+  for (const { ids } of found.slice(0, 5)) assert.deepEqual(ids, [2, 3, 4]);
+  assert.deepEqual(found[5]?.ids, [3]);
+
+  const before = reads;
+  const startedMs = performance.now();
+  const next = Promise.all(all.map((steps) => read(steps, 1)));
+  await events.append([event(5)]);
+  await next;
+  const polls = Math.ceil((performance.now() - startedMs) / 20) + 2;
+  assert.ok(reads - before <= polls, `${reads - before} reads in ${polls} polls`);
+});
+
+test("who comes back from a position gets each event after it once, while others listen and events come", async (t) => {
+  const { events, tail } = await setUp(t);
+  await events.append(Array.from({ length: 2500 }, (_, n) => event(n)));
+  const other = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  await other.next();
+  const others = read(other, 500);
+  const missed = tail.listen({ filter: ALL, after: 1000, heartbeatMs: 5000 });
+  const reading = read(missed, 2000);
+  for (let n = 2500; n < 3000; n += 50) {
+    await events.append(Array.from({ length: 50 }, (_, k) => event(n + k)));
+  }
+  assert.deepEqual(
+    (await reading).ids,
+    Array.from({ length: 2000 }, (_, n) => 1000 + n),
+  );
+  assert.deepEqual(
+    (await others).ids,
+    Array.from({ length: 500 }, (_, n) => 2500 + n),
+  );
+});
+
+test("without events there is a heartbeat, whose position passes the events that were not wanted", async (t) => {
+  const { events, tail } = await setUp(t);
+  const opens = tail.listen({ filter: { ...ALL, types: ["open"] }, after: 0, heartbeatMs: 40 });
+  await opens.next();
+  await events.append([event(1), event(2)]);
+  for (;;) {
+    const { value } = await opens.next();
+    assert.deepEqual(value?.events, []);
+    if (value?.position === 2) break;
+  }
+});
+
+test("a listener that does not read is let go once too much waits for it; the others go on", async (t) => {
+  const { events, tail } = await setUp(t, () => ({ maxWaiting: 50 }));
+  const slow = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  const quick = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  for (const steps of [slow, quick]) await steps.next();
+  // From here on it is one of the listeners.
+  const first = slow.next();
+  for (let n = 0; n < 100; n += 10) {
+    const ten = read(quick, 10);
+    await events.append(Array.from({ length: 10 }, (_, k) => event(n + k)));
+    await ten;
+  }
+  assert.ok(((await first).value?.events.length ?? 0) > 0);
+  const rest = await slow.next();
+  if (rest.done !== true) assert.equal((await slow.next()).done, true);
+});
+
+test("stopping ends all listeners, also one that waits, and one that has not begun", async (t) => {
+  const { tail } = await setUp(t);
+  const waiting = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 60_000 });
+  const idle = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 60_000 });
+  for (const steps of [waiting, idle]) await steps.next();
+  const ended = waiting.next();
+  await tail.stop();
+  await ended;
+  assert.equal((await waiting.next()).done, true);
+  assert.equal((await idle.next()).done, true);
+});
+
+test("while the store fails nobody is sent away, and nothing is lost", async (t) => {
+  let failing = false;
+  let warnings = 0;
+  const { events, tail } = await setUp(t, (store) => ({
+    events: {
+      ...store,
+      readAfter: async (position, limit) => {
+        if (failing) throw new Error("not now");
+        return store.readAfter(position, limit);
+      },
+    },
+    log: {
+      warn: () => {
+        warnings += 1;
+        if (warnings === 2) failing = false;
+      },
+    },
+  }));
+  const steps = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  await steps.next();
+  const reading = read(steps, 1);
+  failing = true;
+  await events.append([event(1)]);
+  assert.deepEqual((await reading).ids, [1]);
+});
