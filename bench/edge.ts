@@ -14,8 +14,8 @@ import { fileURLToPath } from "node:url";
 
 import { EDGE_NODE_OPTIONS } from "../src/edge-process.ts";
 import { createInstallation, type Installation, TARGET } from "../test/edge/installation.ts";
-import { freePort } from "../test/edge/tree.ts";
 import { TREE_PROGRAM, treeArguments } from "../test/edge/tree-program.ts";
+import { freePort } from "../test/free-port.ts";
 
 const ROUNDS = 5;
 const CONNECTIONS = 64;

@@ -6,12 +6,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { Client } from "pg";
 
+import { freePort } from "../test/free-port.ts";
 import { type NeededProgram, searchFolders } from "./debian-package.ts";
 
 const DEBIAN_BINARIES = "/usr/lib/postgresql";
@@ -133,14 +133,4 @@ async function answers(url: string): Promise<boolean> {
     // Not listening yet, or still starting up: asked again until the deadline.
     return false;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no TCP port to be had on 127.0.0.1");
-  return address.port;
 }

@@ -2,8 +2,7 @@
  * Keeps a worker's snapshot that of the file. Workers look at the file themselves, so that a control process
  * that is dead, or starting, or a generation older, has no part in it.
  */
-import { stat } from "node:fs/promises";
-
+import { fileIdentity } from "./file-identity.ts";
 import type { EdgeSnapshot } from "./snapshot.ts";
 import { readSnapshot, type SnapshotMemory, type SnapshotProblem } from "./snapshot-file.ts";
 
@@ -62,15 +61,4 @@ export async function followSnapshot(options: SnapshotFollowerOptions): Promise<
       clearTimeout(timer);
     },
   };
-}
-
-/** Differs for every file put there: a rename brings another inode, or the same one at another time. */
-async function fileIdentity(path: string): Promise<string> {
-  try {
-    const { ino, mtimeNs, size } = await stat(path, { bigint: true });
-    return `${ino}:${mtimeNs}:${size}`;
-  } catch {
-    // Reading the file tells what is wrong with it.
-    return "none";
-  }
 }

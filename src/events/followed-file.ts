@@ -4,6 +4,8 @@
  */
 import { readFile, stat } from "node:fs/promises";
 
+import { fileIdentity } from "../edge/file-identity.ts";
+
 export interface FollowedFileLog {
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
@@ -70,15 +72,4 @@ export async function readFileAs<Value>(
   const { size } = await stat(path);
   if (size > maxBytes) throw new Error(`the file has ${size} bytes, at most ${maxBytes} are read`);
   return parse(await readFile(path));
-}
-
-/** Differs for every file put there: a rename brings another inode, or the same one at another time. */
-async function fileIdentity(path: string): Promise<string> {
-  try {
-    const { ino, mtimeNs, size } = await stat(path, { bigint: true });
-    return `${ino}:${mtimeNs}:${size}`;
-  } catch {
-    // Reading it says what is wrong.
-    return "none";
-  }
 }

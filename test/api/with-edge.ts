@@ -1,5 +1,4 @@
 /** A control plane as in harness.ts with a real edge worker beside it, on a loopback address of its own. */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -7,6 +6,7 @@ import { startEdgeWorker } from "../../src/edge/worker.ts";
 import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
 import { readMasterSecret } from "../../src/master-secret.ts";
 import { type DnsServer, startDnsServer } from "../dns-server.ts";
+import { freePort } from "../free-port.ts";
 import { type Answer, type Database, send, startTestApi, type TestApi } from "./harness.ts";
 
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -92,13 +92,4 @@ export async function startTestInstallation(database: Database, tls?: TestTls): 
       await api[Symbol.asyncDispose]();
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

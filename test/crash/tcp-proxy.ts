@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-import { freePort } from "../edge/tree.ts";
+import { freePort } from "../free-port.ts";
 
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;

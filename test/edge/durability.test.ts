@@ -6,10 +6,10 @@ import { test } from "node:test";
 
 import { SpoolReader } from "../../src/edge/spool-reader.ts";
 import { type HeartbeatMessage, isChildMessage } from "../../src/edge/worker-messages.ts";
+import { freePort } from "../free-port.ts";
 import { ask } from "./client.ts";
 import { HOLD_SPOOL_PROGRAM } from "./hold-spool-program.ts";
 import { createInstallation } from "./installation.ts";
-import { freePort } from "./tree.ts";
 import { TREE_PROGRAM, treeArguments } from "./tree-program.ts";
 
 const WAIT = { interval: 20, timeout: 10_000 };

@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { newMessageId } from "../../src/domain/message-id.ts";
+import { freePort } from "../free-port.ts";
 import { ask, type Load, startLoad } from "./client.ts";
 import { createInstallation, type Installation } from "./installation.ts";
-import { freePort, startTree } from "./tree.ts";
+import { startTree } from "./tree.ts";
 
 const WAIT = { interval: 20, timeout: 10_000 };
 

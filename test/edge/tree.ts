@@ -1,10 +1,10 @@
 /** Starts the process tree of `tree-program.ts` and follows what it says. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { createInterface } from "node:readline";
 
 import type { SupervisorTiming } from "../../src/supervisor.ts";
+import { freePort } from "../free-port.ts";
 import type { Installation } from "./installation.ts";
 import { TREE_PROGRAM, type TreeSettings, treeArguments } from "./tree-program.ts";
 
@@ -90,14 +90,4 @@ function follow(child: ChildProcess, port: number): Tree {
     await exited;
   };
   return { port, process: child, lines, exited, children, said, [Symbol.asyncDispose]: stop };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
