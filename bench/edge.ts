@@ -3,33 +3,30 @@
  * beside a bare node:http server that sends the same 302, and nginx where it is installed; the same load on
  * each in turn, medians of five rounds. Needs wrk (Debian package of that name). Linux only: CPU time is read from /proc.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { connect } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { EDGE_NODE_OPTIONS } from "../src/edge-process.ts";
 import { createInstallation, type Installation, TARGET } from "../test/edge/installation.ts";
-import { TREE_PROGRAM, treeArguments } from "../test/edge/tree-program.ts";
-import { freePort } from "../test/free-port.ts";
+import {
+  type Contender,
+  cpuMicros,
+  edgeCommand,
+  isInstalled,
+  measureInTurns,
+  median,
+  nginxConfig,
+  redirectAll,
+  startContender,
+  stopContenders,
+} from "./contenders.ts";
 
 const ROUNDS = 5;
 const CONNECTIONS = 64;
 const PATHS = 2000;
-const COMMIT_DEADLINE_MS = 25;
-const CLOCK_TICKS_PER_SECOND = 100;
-
-interface Contender {
-  readonly name: string;
-  readonly port: number;
-  readonly process: ChildProcess;
-  /** Whose CPU time counts. */
-  readonly pid: () => number;
-}
 
 interface Measurement {
   readonly requestsPerSecond: number;
@@ -41,12 +38,12 @@ interface Measurement {
 
 if (import.meta.main) {
   const [first, second] = process.argv.slice(2);
-  if (first === "bare") serveBare(Number(second));
+  if (first === "bare") createServer(redirectAll).listen(Number(second), "127.0.0.1");
   else await compare(Number(first ?? 3));
 }
 
 async function compare(seconds: number): Promise<void> {
-  if (spawnSync("wrk", ["--version"]).error !== undefined) throw new Error("install wrk first");
+  if (!isInstalled("wrk", "--version")) throw new Error("install wrk first");
   await using installation = await createInstallation();
   const contenders = await startContenders(installation);
   try {
@@ -55,18 +52,13 @@ async function compare(seconds: number): Promise<void> {
       ["new connections", `{["Connection"] = "close"}`],
     ] as const) {
       const script = writeLoadScript(installation, headers);
-      const rounds = new Map(contenders.map(({ name }): [string, Measurement[]] => [name, []]));
-      for (const contender of contenders) await measure(contender, script, 1);
-      for (let round = 0; round < ROUNDS; round += 1) {
-        for (const contender of contenders) {
-          rounds.get(contender.name)?.push(await measure(contender, script, seconds));
-        }
-      }
-      print(mode, rounds);
+      print(
+        mode,
+        await measureInTurns(contenders, ROUNDS, (contender) => measure(contender, script, seconds)),
+      );
     }
   } finally {
-    for (const contender of contenders) contender.process.kill("SIGTERM");
-    await Promise.all(contenders.map(({ process: child }) => once(child, "exit")));
+    await stopContenders(contenders);
   }
 }
 
@@ -77,79 +69,16 @@ async function startContenders(installation: Installation): Promise<readonly Con
     "bare",
     String(port),
   ]);
-  const { log: _, ...edgeOptions } = installation.edgeOptions;
-  const edge = await startContender("waypost edge", (port) => {
-    const listen = { host: "127.0.0.1", port };
-    const edgeSettings = {
-      ...edgeOptions,
-      listen,
-      commitDeadlineMs: COMMIT_DEADLINE_MS,
-      maxSpoolBytes: 2 ** 34,
-    };
-    const settings = { dataDir: installation.dataDir, edge: edgeSettings, edgeCount: 1 };
-    return [process.execPath, ...EDGE_NODE_OPTIONS, TREE_PROGRAM, ...treeArguments("edge", settings)];
-  });
-  if (spawnSync("nginx", ["-v"]).error !== undefined) return [bare, edge];
+  const edge = await startContender("waypost edge", (port) =>
+    edgeCommand(installation, { listen: { host: "127.0.0.1", port } }),
+  );
+  if (!isInstalled("nginx", "-v")) return [bare, edge];
   const nginx = await startContender("nginx return 302", (port) => {
     const config = join(installation.dataDir, "nginx.conf");
-    writeFileSync(config, nginxConfig(port, installation.dataDir));
+    writeFileSync(config, nginxConfig(installation.dataDir, `listen 127.0.0.1:${port} backlog=4096;`));
     return ["nginx", "-c", config, "-e", "stderr"];
   });
   return [bare, edge, nginx];
-}
-
-async function startContender(
-  name: string,
-  command: (port: number) => readonly string[],
-): Promise<Contender> {
-  const port = await freePort();
-  const [file = "", ...args] = command(port);
-  const child = spawn(file, args, { stdio: ["ignore", "ignore", "inherit"] });
-  while (!(await accepts(port))) await sleep(50);
-  return { name, port, process: child, pid: () => child.pid ?? 0 };
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    // Not yet: the caller asks again.
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
-function serveBare(port: number): void {
-  createServer((_request, response) => {
-    response.writeHead(302, [
-      "Server",
-      "waypost",
-      "Content-Type",
-      "text/plain",
-      "Location",
-      TARGET,
-      "X-Robots-Tag",
-      "noindex",
-      "Content-Length",
-      "0",
-    ]);
-    response.end();
-  }).listen(port, "127.0.0.1");
-}
-
-/** One process that serves, so that its CPU time is the server's. */
-function nginxConfig(port: number, folder: string): string {
-  return `daemon off; master_process off; pid ${folder}/nginx.pid;
-events { worker_connections 1024; }
-http {
-  access_log off; keepalive_requests 1000000; server_tokens off;
-  client_body_temp_path ${folder}/n1; proxy_temp_path ${folder}/n2; fastcgi_temp_path ${folder}/n3;
-  uwsgi_temp_path ${folder}/n4; scgi_temp_path ${folder}/n5;
-  server { listen 127.0.0.1:${port} backlog=4096; location / { return 302 "${TARGET}"; } }
-}`;
 }
 
 function writeLoadScript(installation: Installation, headers: string): string {
@@ -176,7 +105,7 @@ function writeLoadScript(installation: Installation, headers: string): string {
 }
 
 async function measure(contender: Contender, script: string, seconds: number): Promise<Measurement> {
-  const cpuBefore = cpuMicros(contender.pid());
+  const cpuBefore = cpuMicros(contender);
   const wrk = spawn(
     "wrk",
     ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", script, `http://127.0.0.1:${contender.port}/`],
@@ -193,16 +122,9 @@ async function measure(contender: Contender, script: string, seconds: number): P
     requestsPerSecond: (requests / durationMicros) * 1e6,
     p50Ms: p50 / 1000,
     p99Ms: p99 / 1000,
-    cpuMicrosPerRequest: (cpuMicros(contender.pid()) - cpuBefore) / requests,
+    cpuMicrosPerRequest: (cpuMicros(contender) - cpuBefore) / requests,
     errors,
   };
-}
-
-function cpuMicros(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return ((Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND) * 1e6;
 }
 
 function print(mode: string, rounds: ReadonlyMap<string, readonly Measurement[]>): void {
@@ -221,9 +143,4 @@ function print(mode: string, rounds: ReadonlyMap<string, readonly Measurement[]>
     ];
     console.log(name.padEnd(18), cells.join(" "));
   }
-}
-
-function median(measurements: readonly Measurement[], key: keyof Measurement): number {
-  const sorted = measurements.map((measurement) => measurement[key]).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -1,10 +1,12 @@
 /** What an edge needs to run, in a folder of its own: a snapshot, a key ring and links sealed with it. */
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { EngagementEvent } from "../../src/domain/event.ts";
 import { type MessageId, newMessageId } from "../../src/domain/message-id.ts";
+import { CERTIFICATE_KEY_PURPOSE, writeCertificate } from "../../src/edge/certificate-file.ts";
 import type { EdgeLimits } from "../../src/edge/server.ts";
 import type { HostEntry } from "../../src/edge/snapshot.ts";
 import { writeSnapshot } from "../../src/edge/snapshot-file.ts";
@@ -12,6 +14,7 @@ import { SpoolReader } from "../../src/edge/spool-reader.ts";
 import { type EdgeOptions, type EdgeWorker, startEdgeWorker } from "../../src/edge/worker.ts";
 import { createKeyRing, type KeyRing, sealKeyRing } from "../../src/token/key-ring.ts";
 import { sealLink } from "../../src/token/link-token.ts";
+import { seal } from "../../src/token/sealed.ts";
 
 export const TARGET = "https://shop.example/a?b=1";
 export const TENANT = 5;
@@ -24,6 +27,10 @@ export interface Installation extends AsyncDisposable {
   readonly keys: KeyRing;
   /** Options of a worker on a free loopback port. */
   readonly edgeOptions: EdgeOptions;
+  /** For a worker that speaks TLS on a free port too. */
+  readonly tls: NonNullable<EdgeOptions["tls"]>;
+  /** Hands the edge a certificate and its key, as the control plane does. The host has it once this entry is published. */
+  certify(host: string, pair: { readonly cert: string; readonly key: string }): Promise<HostEntry>;
   publish(version: number, hosts?: ReadonlyMap<string, HostEntry>): Promise<void>;
   startWorker(over?: Partial<EdgeOptions> & { readonly limits?: Partial<EdgeLimits> }): Promise<EdgeWorker>;
   /** A click's path. Each message id has its own. */
@@ -49,10 +56,18 @@ export async function createInstallation({ publish = true } = {}): Promise<Insta
     trustedProxies: [],
     log: SILENT,
   };
+  const certificateFolder = join(dataDir, "certificates");
   const installation: Installation = {
     dataDir,
     keys,
     edgeOptions,
+    tls: { listen: { host: "127.0.0.1", port: 0 }, certificateFolder },
+    certify: async (domain, { cert, key }) => {
+      const tag = createHash("sha256").update(cert).digest("hex").slice(0, 32);
+      const sealedKey = seal(Buffer.from(key), SECRET, CERTIFICATE_KEY_PURPOSE);
+      await writeCertificate(certificateFolder, { domain, tag, chainPem: cert, sealedKey });
+      return { owners: [TENANT], blocked: false, certificate: tag };
+    },
     publish: (version, hosts = new Map([["click.acme.com", { owners: [TENANT], blocked: false }]])) =>
       writeSnapshot(edgeOptions.snapshotPath, { version, hosts, sealedKeys: sealKeyRing(keys, SECRET) }),
     startWorker: async (over = {}) => {
