@@ -20,12 +20,14 @@ export interface PublishedCertificate {
 }
 
 export interface ServedCertificate {
+  readonly tag: string;
   readonly chainPem: string;
   readonly keyPem: string;
 }
 
 const FILE_NAME = /^[a-z0-9_.-]{1,253}$/;
 const TAG_BYTES = 32;
+const FILE = /^([0-9a-f]{32})\n(\{.*\})\n$/;
 
 /** The file stands in its place whole or not at all. Creates the folder. */
 export async function writeCertificate(folder: string, published: PublishedCertificate): Promise<void> {
@@ -65,10 +67,11 @@ export async function readCertificate(
   masterSecret: string,
 ): Promise<ServedCertificate> {
   const text = await readFile(filePath(folder, domain), "utf8");
-  const parsed = parse(text.slice(text.indexOf("\n") + 1));
+  const [, tag = "", json = ""] = FILE.exec(text) ?? [];
+  const parsed = parse(json);
   const key = parsed && unseal(parsed.sealedKey, masterSecret, CERTIFICATE_KEY_PURPOSE);
   if (parsed === undefined || key === undefined) throw new Error("the certificate's file is damaged");
-  return { chainPem: parsed.chainPem, keyPem: key.toString() };
+  return { tag, chainPem: parsed.chainPem, keyPem: key.toString() };
 }
 
 /** Host names are file names already; anything else has no certificate. */

@@ -10,7 +10,7 @@ import { type EdgeLimits, type EdgeServer, type ListenAddress, startEdgeServer }
 import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
 import { type KeptSpoolStats, SpoolKeeper } from "./spool-keeper.ts";
 import type { SlotRange } from "./spool-slot.ts";
-import { rotateTicketKeys, tlsOptions } from "./tls.ts";
+import { followTicketKeys, tlsOptions } from "./tls.ts";
 
 /** Constant messages, variables as fields; nothing about a single click. */
 export interface EdgeLog {
@@ -142,7 +142,7 @@ async function startTls({ options, handler, counters, follower }: TlsParts): Pro
       log,
     }),
   });
-  const stopRotation = rotateTicketKeys(started.server as HttpsServer, masterSecret, Date.now);
+  const stopRotation = followTicketKeys(started.server as HttpsServer, masterSecret, Date.now);
   return {
     ...started,
     stop: async (idleMs) => {
