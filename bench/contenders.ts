@@ -9,8 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EdgeOptions } from "../src/edge/worker.ts";
 import { EDGE_NODE_OPTIONS } from "../src/edge-process.ts";
 import { type Installation, TARGET } from "../test/edge/installation.ts";
-import { freePort } from "../test/edge/tree.ts";
 import { TREE_PROGRAM, treeArguments } from "../test/edge/tree-program.ts";
+import { freePort } from "../test/free-port.ts";
 
 export interface Contender {
   readonly name: string;

@@ -10,7 +10,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { createInstallation, type Installation, TARGET } from "../test/edge/installation.ts";
+import { createInstallation, type Installation } from "../test/edge/installation.ts";
 import {
   type Contender,
   cpuMicros,

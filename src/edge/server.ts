@@ -15,6 +15,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TLSSocket, TlsOptions } from "node:tls";
 
 import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
+import { type Handshakes, limitHandshakes } from "./handshakes.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -45,6 +46,10 @@ export interface EdgeLimits {
   readonly silenceTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
   readonly maxConnections: number;
+  /** TLS only, from the first byte to the last of the handshake. */
+  readonly handshakeTimeoutMs: number;
+  /** Under way at a time. */
+  readonly maxHandshakes: number;
 }
 
 const EDGE_LIMITS: EdgeLimits = {
@@ -56,6 +61,8 @@ const EDGE_LIMITS: EdgeLimits = {
   silenceTimeoutMs: 30_000,
   maxRequestsPerConnection: 10_000,
   maxConnections: 10_000,
+  handshakeTimeoutMs: 10_000,
+  maxHandshakes: 1000,
 };
 
 export interface EdgeServer {
@@ -83,7 +90,7 @@ const CLIENT_ERROR_STATUS = {
 /** Resolves once it listens; rejects with the operating system's reason. Workers share the port (`SO_REUSEPORT`). */
 export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeServer> {
   const limits = { ...EDGE_LIMITS, ...options.limits };
-  const server = createServer(options, {
+  const { server, handshakes } = createServer(options, limits, {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -106,20 +113,37 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   });
   await listen(server, options.listen);
   const { address, port } = server.address() as AddressInfo;
-  return { address: { host: address, port }, server, stop: (idleMs) => stop(server, idleMs) };
+  return { address: { host: address, port }, server, stop: (idleMs) => stop(server, handshakes, idleMs) };
 }
 
-function createServer({ handler, counters, tls }: EdgeServerOptions, limits: ServerOptions): Server {
-  if (tls === undefined) return createHttpServer(limits, handler);
-  const server = createHttpsServer({ ...limits, ...tls }, handler);
+interface CreatedServer {
+  readonly server: Server;
+  /** Of one that speaks TLS. */
+  readonly handshakes?: Handshakes;
+}
+
+function createServer(
+  { handler, counters, tls }: EdgeServerOptions,
+  { handshakeTimeoutMs, maxHandshakes }: EdgeLimits,
+  options: ServerOptions,
+): CreatedServer {
+  if (tls === undefined) return { server: createHttpServer(options, handler) };
+  const server = createHttpsServer({ ...options, ...tls, handshakeTimeout: handshakeTimeoutMs }, handler);
   server.on("secureConnection", (socket: TLSSocket) => {
     counters.tls.handshakes += 1;
     if (socket.isSessionReused()) counters.tls.resumed += 1;
   });
-  server.on("tlsClientError", () => {
+  // Node's own listener makes a "clientError" of it. What that writes would wait for the end of a handshake, which a client
+  // that is silent keeps from coming: the time limit alone closes nothing.
+  server.removeAllListeners("tlsClientError");
+  server.on("tlsClientError", (_error, socket: TLSSocket) => {
     counters.tls.failedHandshakes += 1;
+    socket.destroy();
   });
-  return server;
+  const handshakes = limitHandshakes(server, maxHandshakes, () => {
+    counters.droppedConnections += 1;
+  });
+  return { server, handshakes };
 }
 
 async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
@@ -132,14 +156,17 @@ async function listen(server: Server, { host, port }: ListenAddress): Promise<vo
   server.off("error", reject);
 }
 
-async function stop(server: Server, idleMs: number): Promise<void> {
+async function stop(server: Server, handshakes: Handshakes | undefined, idleMs: number): Promise<void> {
   await acceptWaitingConnections(server);
   const { promise, resolve } = Promise.withResolvers<void>();
   // http.Server's close() would end idle connections at once, under the request that a client is just sending
   // on one. net.Server's only stops listening, and calls back when the last connection has ended.
   NetServer.prototype.close.call(server, () => resolve());
   const idle = setTimeout(() => server.closeIdleConnections(), idleMs);
-  const rest = setTimeout(() => server.closeAllConnections(), 2 * idleMs);
+  const rest = setTimeout(() => {
+    server.closeAllConnections();
+    handshakes?.endAll();
+  }, 2 * idleMs);
   await promise;
   clearTimeout(idle);
   clearTimeout(rest);

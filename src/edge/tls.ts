@@ -8,7 +8,6 @@ import type { TlsOptions } from "node:tls";
 
 import { CIPHERS, TlsContexts, type TlsContextsOptions } from "./tls-contexts.ts";
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 const TICKET_KEY_BYTES = 48;
 /** Resuming saves a handshake for those who come again soon; a stolen ticket key opens no longer than this. */
 const TICKET_KEY_MS = 12 * 3_600_000;
@@ -30,7 +29,6 @@ export function tlsOptions(options: TlsContextsOptions): TlsOptions {
     honorCipherOrder: false,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ALPNProtocols: ["http/1.1"],
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     sessionTimeout: TICKET_KEY_MS / 1000,
     // Node's own default comes from the command line: another path to the program would be another context.
     sessionIdContext: "waypost",

@@ -22,7 +22,12 @@ export interface EdgeLog {
 export interface EdgeOptions {
   readonly listen: ListenAddress;
   /** HTTPS, with the certificates in a folder. */
-  readonly tls?: { readonly listen: ListenAddress; readonly certificateFolder: string };
+  readonly tls?: {
+    readonly listen: ListenAddress;
+    readonly certificateFolder: string;
+    /** Of certificates in memory. */
+    readonly maxContexts?: number;
+  };
   readonly snapshotPath: string;
   readonly masterSecret: string;
   readonly spoolDirectory: string;
@@ -135,7 +140,7 @@ async function startTls({ options, handler, counters, follower }: TlsParts): Pro
     counters,
     ...(limits === undefined ? {} : { limits }),
     tls: tlsOptions({
-      certificateFolder: tls.certificateFolder,
+      ...tls,
       masterSecret,
       snapshot: follower.current,
       counters: counters.tls,

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { after, before, type TestContext, test } from "node:test";
+import { connect } from "node:tls";
+
+import fc from "fast-check";
+
+import { type EdgeOptions, type EdgeWorker, startEdgeWorker } from "../../src/edge/worker.ts";
+import { createAuthority } from "./authority.ts";
+import { openSocket, readAll, sendRaw } from "./client.ts";
+import { createInstallation, type Installation } from "./installation.ts";
+import { clientHello, openssl, shakeHands } from "./tls-client.ts";
+
+const HOST = "click.acme.com";
+const HANDSHAKE_TIMEOUT_MS = 500;
+const MAX_HANDSHAKES = 30;
+const HANDSHAKE_RECORD = Buffer.of(22, 3, 1);
+
+const authority = createAuthority();
+let installation: Installation;
+let worker: EdgeWorker;
+let port: number;
+let hello: Buffer;
+
+before(async () => {
+  installation = await createInstallation({ publish: false });
+  await installation.publish(1, new Map([[HOST, await installation.certify(HOST, authority.issue(HOST))]]));
+  worker = await installation.startWorker({
+    tls: installation.tls,
+    limits: { handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS, maxHandshakes: MAX_HANDSHAKES },
+  });
+  port = worker.tlsAddress?.port ?? 0;
+  hello = await clientHello(HOST);
+});
+after(() => installation[Symbol.asyncDispose]());
+
+async function assertStillServes(): Promise<void> {
+  const path = installation.clickPath();
+  const { status } = await shakeHands({ port, servername: HOST, ca: authority.rootPem, path });
+  assert.equal(status, 302);
+}
+/** Clients that get no further with their handshake than this. */
+async function stuck(count: number, bytes: Buffer): Promise<readonly Socket[]> {
+  const sockets = await Promise.all(Array.from({ length: count }, () => openSocket(port)));
+  for (const socket of sockets) {
+    socket.resume();
+    socket.write(bytes);
+  }
+  return sockets;
+}
+/** A worker that the test stops itself. */
+const startStoppable = (over: Partial<EdgeOptions> = {}): Promise<EdgeWorker> =>
+  startEdgeWorker({ ...installation.edgeOptions, tls: installation.tls, ...over });
+const areOpen = (sockets: readonly Socket[]): number => sockets.filter(({ closed }) => !closed).length;
+const allEnd = (t: TestContext, sockets: readonly Socket[]): Promise<void> =>
+  t.waitFor(() => assert.equal(areOpen(sockets), 0), { interval: 20, timeout: 10 * HANDSHAKE_TIMEOUT_MS });
+
+test("plain HTTP gets no reply and a closed connection, at once", async () => {
+  const request = `GET ${installation.clickPath()} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+  const before = worker.stats().counts.tls.failedHandshakes;
+  assert.doesNotMatch(await sendRaw(port, request, 10_000), /HTTP|Location/);
+  assert.equal(worker.stats().counts.tls.failedHandshakes, before + 1);
+  await assertStillServes();
+});
+
+for (const [what, bytes] of [
+  ["says nothing", () => Buffer.alloc(0)],
+  ["sends half of its first message", () => hello.subarray(0, hello.length / 2)],
+  ["doesn't go on after its first message", () => hello],
+] as const) {
+  test(`a client that ${what} is cut off in time, and others don't notice`, async (t) => {
+    const sockets = await stuck(10, bytes());
+    await assertStillServes();
+    await allEnd(t, sockets);
+  });
+}
+
+test("a client that sends its first message drop by drop is cut off in time", async () => {
+  const slow = await openSocket(port);
+  let sent = 0;
+  const drip = setInterval(() => {
+    slow.write(hello.subarray(sent, sent + 1));
+    sent += 1;
+  }, 20);
+  await assertStillServes();
+  await readAll(slow, 10_000);
+  clearInterval(drip);
+  assert.ok(sent < hello.length);
+});
+
+test("a first message of 16 MB is cut off after a few kilobytes", async () => {
+  const socket = await openSocket(port);
+  socket.resume();
+  const closed = once(socket, "close");
+  // Its length, 24 bits, then records that are full of it.
+  const start = Buffer.of(1, 255, 255, 255, 3, 3);
+  const record = (content: Buffer): Buffer =>
+    Buffer.concat([HANDSHAKE_RECORD, Buffer.of(content.length >> 8, content.length & 255), content]);
+  socket.write(record(Buffer.concat([start, Buffer.alloc(16_000)])));
+  while (!socket.destroyed && socket.bytesWritten < 32 * 1024 * 1024) {
+    if (!socket.write(record(Buffer.alloc(16_000)))) {
+      await Promise.race([once(socket, "drain"), closed]).catch(() => undefined);
+    }
+  }
+  // What the kernels buffer between two processes, not what the server read.
+  assert.ok(socket.bytesWritten < 16 * 1024 * 1024);
+  await assertStillServes();
+});
+
+test("however many handshakes are begun and not finished, so many are held, and those that go on are served", async (t) => {
+  const before = worker.stats().counts.droppedConnections;
+  const floods: Socket[] = [];
+  for (let wave = 0; wave < 5; wave += 1) {
+    floods.push(...(await stuck(2 * MAX_HANDSHAKES, hello)));
+    await assertStillServes();
+  }
+  const dropped = worker.stats().counts.droppedConnections - before;
+  assert.ok(dropped >= floods.length - MAX_HANDSHAKES, `${dropped} of ${floods.length} made room`);
+  await allEnd(t, floods);
+  await assertStillServes();
+});
+
+test("a flood of handshakes for names that nobody has is refused, and others are served", async () => {
+  const before = worker.stats().counts.tls.unknownNames;
+  const unknown = await clientHello("unknown.example");
+  for (let wave = 0; wave < 10; wave += 1) {
+    const replies = await Promise.all(Array.from({ length: 20 }, () => sendRaw(port, unknown, 10_000)));
+    // A fatal alert, handshake_failure, in a record of its own.
+    for (const reply of replies) assert.equal(reply, "\x15\x03\x03\x00\x02\x02\x28");
+  }
+  assert.equal(worker.stats().counts.tls.unknownNames, before + 200);
+  await assertStillServes();
+});
+
+test("a client can't negotiate again within its connection", async () => {
+  const { said } = await openssl(port, ["-servername", HOST, "-tls1_2"], "R\n");
+  assert.match(said, /RENEGOTIATING/);
+  assert.match(said, /no renegotiation/);
+  await assertStillServes();
+});
+
+test("a client that resets its connection in the middle of a handshake harms nothing", async () => {
+  for (const bytes of [Buffer.alloc(0), hello.subarray(0, 20), hello]) {
+    for (const socket of await stuck(20, bytes)) socket.resetAndDestroy();
+  }
+  await assertStillServes();
+});
+
+test("bytes that are no TLS, or nearly, never fail or stop the edge", async () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }).map((noise) => Buffer.from(noise)),
+    fc.uint8Array({ maxLength: 300 }).map((noise) => Buffer.concat([HANDSHAKE_RECORD, noise])),
+    fc.record({ at: fc.nat(), to: fc.nat({ max: 255 }) }).map(({ at, to }) => {
+      const changed = Buffer.from(hello);
+      changed[at % hello.length] = to;
+      return changed;
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(bytes, async (sent) => {
+      assert.doesNotMatch(await sendRaw(port, sent, 30), /HTTP/);
+    }),
+    { numRuns: 100 },
+  );
+  await assertStillServes();
+});
+
+test("a worker that stops doesn't wait for handshakes that nobody finishes", async () => {
+  const patient = await startStoppable({ limits: { handshakeTimeoutMs: 600_000 } });
+  const socket = await openSocket(patient.tlsAddress?.port ?? 0);
+  socket.write(hello);
+  await once(socket, "data");
+  const closed = once(socket, "close");
+  await patient.stop();
+  await closed;
+});
+
+test("a connection that is open when a worker stops ends with its next reply", async () => {
+  const leaving = await startStoppable();
+  const options = { host: "127.0.0.1", port: leaving.tlsAddress?.port ?? 0, servername: HOST };
+  const socket = connect({ ...options, ca: authority.rootPem });
+  await once(socket, "secureConnect");
+  const stopped = leaving.stop();
+  socket.write(`GET ${installation.clickPath()} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+  assert.match(await readAll(socket, 10_000), /^HTTP\/1\.1 302 [\s\S]*Connection: close\r\n/);
+  await stopped;
+});
