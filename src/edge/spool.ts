@@ -1,7 +1,8 @@
 /**
  * The writing side of the spool: engagement events, durable on local disk until ingest has stored them.
  *
- * Commits are grouped: while one is under way, what comes in collects for the next. A commit that fails (full
+ * Commits are grouped: while one is under way, what comes in collects for the next, and goes on to for as long as
+ * more comes in with every turn of the event loop, within limits. A commit that fails (full
  * disk) is tried again until it succeeds; what waits for it is bounded, what doesn't fit is counted as
  * lost. Nothing here throws into the reply, and nothing makes a recipient wait: that is the handler's deadline.
  */
@@ -47,6 +48,13 @@ const RETRY_MS = 250;
 /** Larger groups gain nothing more, hold the write lock that ingest needs for longer, and fit less well on a disk that is nearly full. */
 const MAX_BYTES_PER_COMMIT = 256 * 1024;
 const SIZE_CHECK_INTERVAL_MS = 100;
+/**
+ * A commit costs the processor as much for one event as for twenty, and so does whoever waits for the next one. Under load
+ * a group therefore waits until it has so many events; larger ones leave the disk idle (measured: docs/edge-performance.md).
+ */
+const WORTH_A_COMMIT = 24;
+/** Counted from the start of the commit before, so that few clients at a time never wait for company. */
+const MAX_COLLECTING_MS = 4;
 
 interface Group {
   readonly entries: { readonly key: Buffer; readonly row: Buffer }[];
@@ -79,6 +87,7 @@ export class Spool {
   #lost = 0;
   #commits = 0;
   #failedCommits = 0;
+  #lastStartMs = 0;
   #closed = false;
   #full = false;
   #nextSizeCheckMs = 0;
@@ -147,8 +156,18 @@ export class Spool {
     const group: Group = { entries: [], bytes: 0, outcome: promise, resolve };
     this.#groups.push(group);
     // In the check phase: every request that this turn of the event loop has read is in the group by then.
-    if (!this.#committing && this.#retry === undefined) setImmediate(() => this.#commitNext());
+    if (!this.#committing && this.#retry === undefined) this.#commitOnceCollected();
     return group;
+  }
+
+  /** Starts the next commit now when it is worth one, else when a turn of the event loop has brought nothing more. */
+  #commitOnceCollected(sizeBefore?: number): void {
+    const group = this.#groups[0];
+    if (group === undefined || this.#committing) return;
+    const size = group.entries.length;
+    const isComplete = size === sizeBefore || size >= WORTH_A_COMMIT || this.#groups.length > 1;
+    if (isComplete || (size > 0 && performance.now() - this.#lastStartMs > MAX_COLLECTING_MS)) this.#commitNext();
+    else setImmediate(() => this.#commitOnceCollected(size));
   }
 
   #commitNext(): void {
@@ -161,6 +180,7 @@ export class Spool {
       return;
     }
     const startedMs = performance.now();
+    this.#lastStartMs = startedMs;
     this.#write(group).then(
       () => this.#committed(group, performance.now() - startedMs),
       async (error: unknown) => this.#commitFailed(await commitErrorCode(error)),
@@ -190,7 +210,7 @@ export class Spool {
     this.#observe(durationMs);
     this.#remove(group);
     // First, so that the next commit is under way while these are answered.
-    this.#commitNext();
+    this.#commitOnceCollected();
     group.resolve("stored");
   }
 
