@@ -166,7 +166,8 @@ export class Spool {
     if (group === undefined || this.#committing) return;
     const size = group.entries.length;
     const isComplete = size === sizeBefore || size >= WORTH_A_COMMIT || this.#groups.length > 1;
-    if (isComplete || (size > 0 && performance.now() - this.#lastStartMs > MAX_COLLECTING_MS)) this.#commitNext();
+    if (isComplete || (size > 0 && performance.now() - this.#lastStartMs > MAX_COLLECTING_MS))
+      this.#commitNext();
     else setImmediate(() => this.#commitOnceCollected(size));
   }
 
