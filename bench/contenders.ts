@@ -76,11 +76,15 @@ export function median<Key extends string>(
 }
 
 /** One edge worker, as `serve` starts it. */
-export function edgeCommand(installation: Installation, over: Partial<EdgeOptions>): readonly string[] {
+export function edgeCommand(
+  installation: Installation,
+  over: Partial<EdgeOptions>,
+  nodeOptions: readonly string[] = EDGE_NODE_OPTIONS,
+): readonly string[] {
   const { log: _, ...edgeOptions } = { ...installation.edgeOptions, ...over };
   const edge = { ...edgeOptions, commitDeadlineMs: COMMIT_DEADLINE_MS, maxSpoolBytes: 2 ** 34 };
   const settings = { dataDir: installation.dataDir, edge, edgeCount: 1 };
-  return [process.execPath, ...EDGE_NODE_OPTIONS, TREE_PROGRAM, ...treeArguments("edge", settings)];
+  return [process.execPath, ...nodeOptions, TREE_PROGRAM, ...treeArguments("edge", settings)];
 }
 
 /** The reply to a click, without anything behind it. */

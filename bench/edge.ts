@@ -3,8 +3,6 @@
  * beside a bare node:http server that sends the same 302, and nginx where it is installed; the same load on
  * each in turn, medians of five rounds. Needs wrk (Debian package of that name). Linux only: CPU time is read from /proc.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -23,17 +21,13 @@ import {
   startContender,
   stopContenders,
 } from "./contenders.ts";
+import { type LoadResult, runWrk, writeLoadScript } from "./wrk.ts";
 
 const ROUNDS = 5;
 const CONNECTIONS = 64;
-const PATHS = 2000;
 
-interface Measurement {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+interface Measurement extends LoadResult {
   readonly cpuMicrosPerRequest: number;
-  readonly errors: number;
 }
 
 if (import.meta.main) {
@@ -81,50 +75,10 @@ async function startContenders(installation: Installation): Promise<readonly Con
   return [bare, edge, nginx];
 }
 
-function writeLoadScript(installation: Installation, headers: string): string {
-  const path = join(installation.dataDir, "load.lua");
-  const paths = Array.from({ length: PATHS }, () => JSON.stringify(installation.clickPath()));
-  writeFileSync(
-    path,
-    `local paths = {${paths.join(",")}}
-     local headers = ${headers}
-     headers["Host"] = "click.acme.com"
-     headers["User-Agent"] = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15"
-     headers["Accept-Language"] = "en-GB,en;q=0.9"
-     local requests = {}
-     function init() for i, path in ipairs(paths) do requests[i] = wrk.format("GET", path, headers) end end
-     local n = 0
-     function request() n = n % #requests + 1; return requests[n] end
-     function done(summary, latency)
-       local e = summary.errors
-       print(string.format("RESULT %d %d %d %d %d", summary.requests, summary.duration,
-         latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
-     end`,
-  );
-  return path;
-}
-
 async function measure(contender: Contender, script: string, seconds: number): Promise<Measurement> {
   const cpuBefore = cpuMicros(contender);
-  const wrk = spawn(
-    "wrk",
-    ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", script, `http://127.0.0.1:${contender.port}/`],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  let output = "";
-  wrk.stdout.on("data", (chunk: Buffer) => {
-    output += chunk;
-  });
-  await once(wrk, "close");
-  const [requests = 0, durationMicros = 0, p50 = 0, p99 = 0, errors = 0] =
-    /RESULT (.*)/.exec(output)?.[1]?.split(" ").map(Number) ?? [];
-  return {
-    requestsPerSecond: (requests / durationMicros) * 1e6,
-    p50Ms: p50 / 1000,
-    p99Ms: p99 / 1000,
-    cpuMicrosPerRequest: (cpuMicros(contender) - cpuBefore) / requests,
-    errors,
-  };
+  const load = await runWrk({ port: contender.port, script, connections: CONNECTIONS, seconds });
+  return { ...load, cpuMicrosPerRequest: (cpuMicros(contender) - cpuBefore) / load.requests };
 }
 
 function print(mode: string, rounds: ReadonlyMap<string, readonly Measurement[]>): void {
