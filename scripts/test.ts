@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
+import { CERTUTIL } from "./certutil.ts";
 import { CHROMIUM } from "./chromium.ts";
 import { buildConsole, isConsoleCurrent } from "./console-build.ts";
 import { findOrInstall, type NeededProgram, searchFolders } from "./debian-package.ts";
@@ -62,6 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
 /** Here and not in the tests, which run beside each other. */
 async function prepareConsole(say: (line: string) => void): Promise<void> {
   findOrInstall(CHROMIUM, say);
+  findOrInstall(CERTUTIL, say);
   if (!isConsoleCurrent()) await buildConsole();
 }
 

@@ -41,7 +41,7 @@ export interface Installation extends AsyncDisposable {
 }
 
 /** With a published snapshot, unless that is what the test is about. Disposing stops the workers it started. */
-export async function createInstallation({ publish = true } = {}): Promise<Installation> {
+export async function createInstallation({ publish = true, secret = SECRET } = {}): Promise<Installation> {
   const dataDir = await mkdtemp(join(tmpdir(), "waypost-edge-"));
   const keys = createKeyRing();
   const workers: EdgeWorker[] = [];
@@ -49,7 +49,7 @@ export async function createInstallation({ publish = true } = {}): Promise<Insta
   const edgeOptions: EdgeOptions = {
     listen: { host: "127.0.0.1", port: 0 },
     snapshotPath: join(dataDir, "snapshot"),
-    masterSecret: SECRET,
+    masterSecret: secret,
     spoolDirectory: join(dataDir, "spool"),
     maxSpoolBytes: 256 * 1024 * 1024,
     commitDeadlineMs: 5000,
@@ -64,12 +64,12 @@ export async function createInstallation({ publish = true } = {}): Promise<Insta
     tls: { listen: { host: "127.0.0.1", port: 0 }, certificateFolder },
     certify: async (domain, { cert, key }) => {
       const tag = createHash("sha256").update(cert).digest("hex").slice(0, 32);
-      const sealedKey = seal(Buffer.from(key), SECRET, CERTIFICATE_KEY_PURPOSE);
+      const sealedKey = seal(Buffer.from(key), secret, CERTIFICATE_KEY_PURPOSE);
       await writeCertificate(certificateFolder, { domain, tag, chainPem: cert, sealedKey });
       return { owners: [TENANT], blocked: false, certificate: tag };
     },
     publish: (version, hosts = new Map([["click.acme.com", { owners: [TENANT], blocked: false }]])) =>
-      writeSnapshot(edgeOptions.snapshotPath, { version, hosts, sealedKeys: sealKeyRing(keys, SECRET) }),
+      writeSnapshot(edgeOptions.snapshotPath, { version, hosts, sealedKeys: sealKeyRing(keys, secret) }),
     startWorker: async (over = {}) => {
       const worker = await startEdgeWorker({ ...edgeOptions, ...over });
       workers.push(worker);
