@@ -67,6 +67,11 @@ export function cpuMicros({ process: { pid } }: Contender): number {
   return ((Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND) * 1e6;
 }
 
+/** Its resident memory. Linux only. */
+export function rssMiB({ process: { pid } }: Contender): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? Number.NaN) / 1024;
+}
+
 export function median<Key extends string>(
   measurements: readonly Readonly<Record<Key, number>>[],
   key: Key,

@@ -3,13 +3,12 @@
  * beside it, as in production. Prints its memory as it goes (RSS must be flat after the first tenth), and whether every
  * answered click was there to be stored. Needs wrk. Linux only: memory is read from /proc.
  */
-import { readFileSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 
 import { SpoolReader } from "../src/edge/spool-reader.ts";
 import { EDGE_NODE_OPTIONS } from "../src/edge-process.ts";
 import { createInstallation } from "../test/edge/installation.ts";
-import { type Contender, cpuMicros, edgeCommand, startContender, stopContenders } from "./contenders.ts";
+import { cpuMicros, edgeCommand, rssMiB, startContender, stopContenders } from "./contenders.ts";
 import { runWrk, writeLoadScript } from "./wrk.ts";
 
 const CONNECTIONS = 64;
@@ -73,8 +72,4 @@ function startDrain(spoolDirectory: string): () => Promise<number> {
     await reader.close();
     return taken;
   };
-}
-
-function rssMiB({ process: { pid } }: Contender): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 }

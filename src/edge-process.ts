@@ -4,10 +4,15 @@ import { type EdgeOptions, type EdgeWorker, startEdgeWorker } from "./edge/worke
 import { HEARTBEAT_MS } from "./edge/worker-messages.ts";
 
 /**
- * How Node is started for an edge worker. Left to itself V8 lets the space for young objects grow to 100 MB under load, and
- * collects the old ones for the first time when there are as many again (measured: docs/edge-performance.md).
+ * How Node is started for an edge worker. Left to itself V8 lets the space for young objects grow to 100 MB under load, collects
+ * the old ones for the first time when there are as many again, and knows nothing of the memory that hangs on them outside
+ * (lmdb's, OpenSSL's). So it collects early and often (measured: docs/edge-performance.md).
  */
-export const EDGE_NODE_OPTIONS = ["--max-semi-space-size=8", "--initial-old-space-size=32"] as const;
+export const EDGE_NODE_OPTIONS = [
+  "--max-semi-space-size=4",
+  "--initial-old-space-size=16",
+  "--heap-growing-percent=10",
+] as const;
 
 /** After this a worker that can't finish is ended all the same; the supervisor would kill it soon after. */
 const STOP_WITHIN_MS = 9000;

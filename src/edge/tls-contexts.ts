@@ -22,8 +22,8 @@ export interface TlsContextsOptions {
 /** `undefined` for a name that has no certificate, or none that can be used. */
 type Found = SecureContext | undefined;
 
-/** About 40 KB each. */
-const MAX_CONTEXTS = 2000;
+/** About 36 KB each, and as much again until the collector has found the one that made room (measured: docs/edge-performance.md). */
+const MAX_CONTEXTS = 1000;
 /** As long as this a host whose certificate can't be used is not tried again. */
 const RETRY_BROKEN_MS = 5000;
 /** Of TLS 1.2: OpenSSL takes them from the host's context. Forward secrecy and authenticated encryption only. */
