@@ -81,7 +81,7 @@ export const SETTINGS = {
   caFile: setting(
     "none",
     optional(pemFile),
-    "A file with certificate authorities (PEM) to trust besides the usual ones when domains are probed over https.",
+    "A file with certificate authorities (PEM) to trust besides the usual ones: when domains are probed over https, and when webhooks are posted.",
   ),
   cnameTarget: setting(
     "localhost",
@@ -91,12 +91,12 @@ export const SETTINGS = {
   dnsServers: setting(
     "the system's",
     list(dnsServer),
-    "`ip[:port],…`: who is asked in verification look-ups and probes.",
+    "`ip[:port],…`: who is asked in verification look-ups, for probes and for webhooks.",
   ),
   probePrivate: setting(
     "deny",
     oneOf("deny", ["deny", "allow"]),
-    "`allow` lets probes reach private and loopback addresses. Names under `localhost` may always be probed.",
+    "`allow` lets probes and webhooks reach private and loopback addresses, webhooks at any port. Names under `localhost` may always be probed.",
   ),
   apiKey: setting(
     "generated",
@@ -170,6 +170,11 @@ export const SETTINGS = {
     "off",
     oneOf("off", ["off", "on"]),
     "`on` adds an invisible link to wrapped HTML, which scanners follow and people cannot: `docs/classification.md` says what speaks for and against it.",
+  ),
+  webhookBatchWaitMs: setting(
+    "5000",
+    wholeNumber(5000, 0, 60_000),
+    "Milliseconds that a webhook's batch waits for more events. A full one, of 350, goes out at once.",
   ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
   messageRetentionDays: setting(

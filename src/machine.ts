@@ -7,14 +7,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { readIfThere, writePrivateFileOnce } from "./master-secret.ts";
 import type { Machines, WriterSlots } from "./store/machines.ts";
 
+const ID_FILE = "machine-id";
 const SLOTS_FILE = "writer-slots";
 const POLL_MS = 100;
 
+/** The same at every start, and no other machine's: made on the first one. */
+export function readMachineId(dataDir: string): string {
+  const path = join(dataDir, ID_FILE);
+  writePrivateFileOnce(path, `${randomBytes(16).toString("hex")}\n`);
+  return readIfThere(path) ?? "";
+}
+
 /** Claims this machine's slots and leaves them where its edge workers read them. */
 export async function claimWriterSlots(machines: Machines, dataDir: string): Promise<void> {
-  const idPath = join(dataDir, "machine-id");
-  writePrivateFileOnce(idPath, `${randomBytes(16).toString("hex")}\n`);
-  const slots = await machines.claimSlots(readIfThere(idPath) ?? "", Date.now());
+  const slots = await machines.claimSlots(readMachineId(dataDir), Date.now());
   const path = join(dataDir, SLOTS_FILE);
   const fresh = `${path}.new`;
   rmSync(fresh, { force: true });

@@ -17,6 +17,7 @@ import { createNamePolicy } from "./compliance/restricted-names.ts";
 import { type Config, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
 import { type Hostname, isLocalhost } from "./domain/hostname.ts";
+import type { RecordOperationalEvent } from "./domain/operational-event.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
 import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
@@ -30,20 +31,26 @@ import { createMessageRecorder } from "./events/message-recorder.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
-import { claimWriterSlots } from "./machine.ts";
+import { claimWriterSlots, readMachineId } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
+import { createOperationalRecorder } from "./ops/operational-events.ts";
 import { createOpsServer, type OpsServer } from "./ops/server.ts";
+import { startSpoolWatch } from "./ops/spool-watch.ts";
+import type { WebhookCounts } from "./ops/webhook-counts.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { seal } from "./token/sealed.ts";
+import type { VerificationChange } from "./verification/change-log.ts";
+import { domainAlerts } from "./verification/operational-changes.ts";
 import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
 import { packageVersion } from "./version.ts";
+import { WebhookParts } from "./webhook-parts.ts";
 
 export interface Control {
   /** `undefined` on a machine without the API. */
@@ -102,37 +109,35 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     );
     const spool = await startIngesting({ config, store, log, up });
     const isRestricted = createRestriction(config);
-    const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, log });
-    if (config.roles.includes("worker")) startBackgroundWork({ config, store, verifier, log, up });
+    const record = operationalRecorder(store, log);
+    const machine = readMachineId(config.dataDir);
+    up(startSpoolWatch({ workers: () => edgeStats.current(Date.now()), machine, record }));
+    const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, record, log });
+    const webhooks = up(new WebhookParts({ config, store, masterSecret }));
+    if (config.roles.includes("worker")) {
+      startBackgroundWork({ config, store, verifier, log, up });
+      up(webhooks.startDelivering({ machine, record, log }));
+    }
     const authenticate = createAuthenticator({
       keys: store.apiKeys,
       findSession: (idHash) =>
         store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
     });
     const tail = new LiveTail({ events: store.events, log });
-    const routes = createRoutes({
+    const routes = createApiRoutes({
+      config,
       store,
       authenticate,
-      messages: createMessageRecorder(store.messages),
+      verifier,
+      webhooks,
       tail,
-      keys: createKeyRingSource({ masterSecret, keys, snapshot }),
-      sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
       isRestricted,
-      verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
-      ports: edgePorts(config),
-      honeypot: config.honeypotLink === "on",
-      cnameTarget: config.cnameTarget,
-      supportEmail: config.supportEmail,
-      sessionLifetimeMs: config.sessionHours * HOUR_MS,
-      version: packageVersion(),
-      settings: {
-        version: packageVersion(),
-        settings: [...listSettings(config)],
-        warnings: [...configWarnings(config)],
-      },
-      now: Date.now,
+      masterSecret,
+      keys: createKeyRingSource({ masterSecret, keys, snapshot }),
     });
-    const ops = up(createOperations({ store, spool, edgeStats, roles: config.roles }));
+    const ops = up(
+      createOperations({ store, spool, edgeStats, webhooks: webhooks.counts, roles: config.roles }),
+    );
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = config.roles.includes("api")
       ? await serveApi({ config, store, routes, authenticate, tail, log, up })
@@ -142,6 +147,11 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     await stop();
     throw error;
   }
+}
+
+function operationalRecorder(store: Store, log: Logger): ReturnType<typeof createOperationalRecorder> {
+  const area = log.child({ area: "operational" });
+  return createOperationalRecorder({ store: store.operationalEvents, log: area, now: Date.now });
 }
 
 /** Nothing works without the store's thread: the process ends loudly, and the supervisor starts a fresh one. */
@@ -187,6 +197,40 @@ function startBackgroundWork(parts: {
   up(startAuditRetention({ ...retention, auditTrail, days: config.auditRetentionDays }));
   const intervalMs = VERIFICATION_INTERVAL_MS;
   up(startScheduler({ store: store.verification, verifier, now: Date.now, log: parts.log, intervalMs }));
+}
+
+function createApiRoutes(parts: {
+  config: Config;
+  store: Store;
+  authenticate: Authenticate;
+  verifier: Verifier;
+  webhooks: WebhookParts;
+  tail: LiveTail;
+  isRestricted: (domain: Hostname) => boolean;
+  masterSecret: string;
+  keys: () => KeyRing;
+}): readonly Route[] {
+  const { config, store, authenticate, verifier, webhooks, tail, isRestricted, masterSecret, keys } = parts;
+  const version = packageVersion();
+  return createRoutes({
+    store,
+    authenticate,
+    messages: createMessageRecorder(store.messages),
+    tail,
+    keys,
+    sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
+    isRestricted,
+    verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
+    webhooks: webhooks.forApi(),
+    ports: edgePorts(config),
+    honeypot: config.honeypotLink === "on",
+    cnameTarget: config.cnameTarget,
+    supportEmail: config.supportEmail,
+    sessionLifetimeMs: config.sessionHours * HOUR_MS,
+    version,
+    settings: { version, settings: [...listSettings(config)], warnings: [...configWarnings(config)] },
+    now: Date.now,
+  });
 }
 
 async function serveApi(parts: {
@@ -271,10 +315,12 @@ interface VerifierParts {
   readonly keys: KeyRing;
   readonly snapshot: SnapshotPublisher;
   readonly isRestricted: (domain: Hostname) => boolean;
+  readonly record: RecordOperationalEvent;
   readonly log: Logger;
 }
 
-function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log }: VerifierParts): Verifier {
+function createDomainVerifier(parts: VerifierParts): Verifier {
+  const { config, store, keys, snapshot, isRestricted, log } = parts;
   return createVerifier({
     store: store.verification,
     isRestricted,
@@ -292,21 +338,48 @@ function createDomainVerifier({ config, store, keys, snapshot, isRestricted, log
     now: Date.now,
     // Spreads checks over time; nothing depends on nobody guessing it.
     random: () => randomInt(2 ** 30) / 2 ** 30,
-    onChange: () => undefined,
+    onChange: (change) => void reportChange(change, parts),
   });
+}
+
+/** The owner's webhooks are told too. */
+async function reportChange(
+  change: VerificationChange,
+  { store, record, log }: Pick<VerifierParts, "store" | "record" | "log">,
+): Promise<void> {
+  const alerts = domainAlerts(change);
+  if (alerts.length === 0) return;
+  const { domain: trackingDomain, failure: reason } = change;
+  try {
+    const found = await store.trackingDomains.find(trackingDomain, "all");
+    const subaccountId = found?.subaccountId ?? PRIMARY_ACCOUNT;
+    for (const { kind, problem } of alerts) {
+      const fields = { trackingDomain, problem };
+      if (kind === "domain_recovered") record({ kind, subaccountId, fields });
+      else record({ kind, subaccountId, fields: reason === undefined ? fields : { ...fields, reason } });
+    }
+  } catch (error) {
+    log.warn({ err: error, domain: trackingDomain }, "an operational event could not be recorded");
+  }
 }
 
 function createOperations(parts: {
   readonly store: Store;
   readonly spool: SpoolReader;
   readonly edgeStats: EdgeStatsBook;
+  readonly webhooks: WebhookCounts;
   readonly roles: Config["roles"];
 }): OpsServer {
-  const { store, spool, edgeStats, roles } = parts;
+  const { store, spool, edgeStats, webhooks, roles } = parts;
   const workers = () => edgeStats.current(Date.now());
   return createOpsServer({
     notReady: () => whyNotReady(store, roles.includes("edge") ? edgeStats : undefined),
-    metrics: createMetrics({ spool, workers, now: Date.now }),
+    metrics: createMetrics({
+      spool,
+      workers,
+      ...(roles.includes("worker") ? { webhooks } : {}),
+      now: Date.now,
+    }),
   });
 }
 

@@ -25,6 +25,12 @@ export const GRANT_WORDS: readonly GrantWords[] = [
     words: "See what recipients did, with their addresses",
     isForSubaccounts: true,
   },
+  { grant: "webhooks/view", words: "See webhooks, without their secrets", isForSubaccounts: true },
+  {
+    grant: "webhooks/modify",
+    words: "Add, change and delete webhooks, and send events again",
+    isForSubaccounts: true,
+  },
   { grant: "subaccounts/view", words: "See subaccounts", isForSubaccounts: false },
   { grant: "subaccounts/manage", words: "Make and change subaccounts", isForSubaccounts: false },
   { grant: "keys/manage", words: "See, make and revoke keys", isForSubaccounts: false },

@@ -1,10 +1,10 @@
 /** The only place that knows SparkPost's error bodies: each code of ours with its status, code and message there. */
-import { AppError, type ErrorCode } from "../domain/errors.ts";
+import { AppError, type ErrorCode, RemoteFailure, type RemoteResponse } from "../domain/errors.ts";
 
 interface ErrorKind {
   readonly status: number;
-  /** SparkPost's extended code; absent where its replies have none. */
-  readonly code?: string;
+  /** SparkPost's extended code; absent where its replies have none. Of webhooks it is a number. */
+  readonly code?: string | number;
   readonly message: string;
   /** Whether the error's own text is sent as `description`. */
   readonly described: boolean;
@@ -22,6 +22,18 @@ export const ERROR_KINDS = {
     status: 400,
     code: "1404",
     message: "request to remote endpoint failed",
+    described: true,
+  },
+  webhook_target_failed: {
+    status: 400,
+    code: 400,
+    message: "POST to webhook target URL failed",
+    described: true,
+  },
+  webhook_tokens_failed: {
+    status: 400,
+    code: 400,
+    message: "POST to webhook tokens URL failed",
     described: true,
   },
   invalid_parameters: { status: 400, code: "1200", message: "invalid params", described: true },
@@ -43,7 +55,14 @@ export const ERROR_KINDS = {
 
 export interface ErrorReply {
   readonly status: number;
-  readonly body: { readonly errors: readonly { message: string; code?: string; description?: string }[] };
+  readonly body: { readonly errors: readonly ErrorEntry[] };
+}
+
+interface ErrorEntry {
+  readonly code?: string | number;
+  readonly message: string;
+  readonly description?: string;
+  readonly response?: RemoteResponse;
 }
 
 /** What the caller reads. Anything but an {@link AppError} is a bug or an outage, and says nothing of itself. */
@@ -52,5 +71,8 @@ export function toErrorReply(error: unknown): ErrorReply {
   const kind: ErrorKind = ERROR_KINDS[error.code];
   const description = kind.described ? { description: error.message } : {};
   const code = kind.code === undefined ? {} : { code: kind.code };
-  return { status: kind.status, body: { errors: [{ ...code, message: kind.message, ...description }] } };
+  const hasResponse = error instanceof RemoteFailure && error.response !== undefined;
+  const response = hasResponse ? { response: error.response } : {};
+  const entry = { ...code, message: kind.message, ...description, ...response };
+  return { status: kind.status, body: { errors: [entry] } };
 }

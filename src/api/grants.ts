@@ -5,6 +5,8 @@ export const GRANTS = [
   "sending_domains/view",
   "sending_domains/manage",
   "message_events/view",
+  "webhooks/view",
+  "webhooks/modify",
   "subaccounts/view",
   "subaccounts/manage",
   "messages/wrap",
@@ -21,5 +23,7 @@ export const SUBACCOUNT_GRANTS: readonly Grant[] = [
   "sending_domains/view",
   "sending_domains/manage",
   "message_events/view",
+  "webhooks/view",
+  "webhooks/modify",
   "messages/wrap",
 ];

@@ -29,9 +29,21 @@ export const ERRORS_SCHEMA = Type.Object(
         {
           message: Type.String({ description: "The kind of error; constant for its code." }),
           code: Type.Optional(
-            Type.String({ description: "SparkPost's extended code, where its replies have one." }),
+            Type.Union([Type.String(), Type.Integer()], {
+              description: "SparkPost's extended code, where its replies have one. Of webhooks a number.",
+            }),
           ),
           description: Type.Optional(Type.String({ description: "What is wrong with this request." })),
+          response: Type.Optional(
+            Type.Object(
+              {
+                status: Type.Integer(),
+                headers: Type.Record(Type.String(), Type.String()),
+                body: Type.String(),
+              },
+              { additionalProperties: false, description: "What a webhook's target answered to the test." },
+            ),
+          ),
         },
         { additionalProperties: false },
       ),

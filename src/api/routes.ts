@@ -24,6 +24,9 @@ import { type SessionStore, sessionRoutes } from "./sessions.ts";
 import { type ShownSettings, settingsRoutes } from "./settings.ts";
 import { type SubaccountStore, subaccountRoutes } from "./subaccounts.ts";
 import { type TrackingDomainStore, trackingDomainRoutes } from "./tracking-domains.ts";
+import { webhookEventRoutes } from "./webhook-events.ts";
+import { type WebhookReplayStore, webhookReplayRoutes } from "./webhook-replays.ts";
+import { type WebhookDeps, type WebhookStore, webhookRoutes } from "./webhooks.ts";
 import { wrapRoutes } from "./wrap.ts";
 
 /** What the API needs of the store. */
@@ -36,6 +39,8 @@ export interface ApiStore {
   readonly apiKeys: ApiKeyStore;
   readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks">;
   readonly events: EventStore;
+  readonly webhooks: WebhookStore;
+  readonly webhookReplays: WebhookReplayStore;
   readonly sessions: SessionStore;
   readonly auditTrail: AuditStore;
 }
@@ -49,6 +54,7 @@ export interface RouteDeps {
   readonly sealKey: (keyPem: string) => string;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
+  readonly webhooks: Omit<WebhookDeps, "webhooks" | "now">;
   readonly ports: EdgePorts;
   readonly honeypot: boolean;
   readonly cnameTarget: string;
@@ -77,6 +83,9 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...eventDocumentationRoutes(),
     ...eventExportRoutes({ events: store.events, now }),
     ...eventStreamRoutes({ tail: deps.tail, now }),
+    ...webhookRoutes({ ...deps.webhooks, webhooks: store.webhooks, now }),
+    ...webhookReplayRoutes({ ...deps.webhooks, ...store }),
+    ...webhookEventRoutes(),
     ...wrapRoutes({ ...deps, ...store }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({

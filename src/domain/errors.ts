@@ -19,6 +19,8 @@ export type ErrorCode =
   | "unsupported_media_type"
   | "body_too_large"
   | "unreachable_endpoint"
+  | "webhook_target_failed"
+  | "webhook_tokens_failed"
   | "unavailable";
 
 /**
@@ -32,5 +34,22 @@ export class AppError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** What somebody else's server answered to a request that it was asked on a caller's word. */
+export interface RemoteResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** A failure of somebody else's server. `response` is shown to the caller: it is what their own server said. */
+export class RemoteFailure extends AppError {
+  readonly response: RemoteResponse | undefined;
+
+  constructor(code: ErrorCode, message: string, response: RemoteResponse | undefined) {
+    super(code, message);
+    this.response = response;
   }
 }

@@ -91,6 +91,7 @@ const NO_SPOOL: SpoolStats = {
   storedEvents: 0,
   lostEvents: 0,
   pendingEvents: 0,
+  usedShare: 0,
   commits: 0,
   failedCommits: 0,
   failure: "no spool",

@@ -31,6 +31,8 @@ export interface SpoolStats {
   readonly storedEvents: number;
   readonly lostEvents: number;
   readonly pendingEvents: number;
+  /** Of the room that it may take: 0 to 1. */
+  readonly usedShare: number;
   readonly commits: number;
   readonly failedCommits: number;
   /** The code of the last failure, until a commit succeeds again. */
@@ -123,6 +125,7 @@ export class Spool {
       storedEvents: this.#stored,
       lostEvents: this.#lost,
       pendingEvents: this.#pendingEvents,
+      usedShare: this.#closed ? 0 : Math.min(1, usedBytes(this.#environment) / this.#maxBytes),
       commits: this.#commits,
       failedCommits: this.#failedCommits,
       failure: this.#failure,

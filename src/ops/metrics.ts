@@ -11,6 +11,11 @@ export interface MetricSources {
   };
   /** The edge workers that live, each with counters that began at its start. */
   readonly workers: () => readonly EdgeStatsMessage[];
+  /** Of a machine that delivers webhooks. */
+  readonly webhooks?: {
+    batches(): Iterable<readonly [outcome: string, count: number]>;
+    events(): number;
+  };
   readonly now: () => number;
 }
 
@@ -21,6 +26,7 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   addSpoolGauges(registry, sources);
   addReplyCounters(registry, sources);
   addWorkerMetrics(registry, sources);
+  addWebhookCounters(registry, sources);
   return async () => `${await registry.metrics()}${commitLatency(sources.workers())}`;
 }
 
@@ -147,6 +153,30 @@ function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void 
     "Edge workers that serve",
     () => workers().filter(({ stats }) => stats.snapshotVersion !== undefined).length,
   );
+}
+
+function addWebhookCounters(registry: Registry, { webhooks }: MetricSources): void {
+  if (webhooks === undefined) return;
+  const registers = [registry];
+  new Counter({
+    name: "waypost_webhook_batches_total",
+    help: "Attempts to deliver batches of webhooks by what came of them; dead: the batch was given up",
+    labelNames: ["outcome"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of webhooks.batches()) this.inc({ outcome }, count);
+    },
+  });
+  new Counter({
+    name: "waypost_webhook_events_total",
+    help: "Events that webhooks have delivered",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(webhooks.events());
+    },
+  });
 }
 
 function gauge(registers: Registry[], name: string, help: string, value: () => number): void {

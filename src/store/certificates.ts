@@ -150,7 +150,7 @@ function ofLiveDomains(db: Reader) {
 }
 
 async function takeExpiryWarnings(
-  { db, write }: StateDatabase,
+  { db, write }: Pick<StateDatabase, "db" | "write">,
   nowMs: number,
   leadMs: readonly number[],
 ): Promise<readonly EndingCertificate[]> {

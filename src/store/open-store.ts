@@ -8,11 +8,13 @@ import { AppError } from "../domain/errors.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { MessageStore } from "../events/message-store.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
+import type { DeliveryStore } from "../webhooks/delivery-store.ts";
 import { type AcmeAccounts, createAcmeAccounts } from "./acme-accounts.ts";
 import { type ApiKeys, createApiKeys } from "./api-keys.ts";
 import { type AuditTrail, createAuditTrail } from "./audit-trail.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
 import { createDeepLinks, type DeepLinks } from "./deep-links.ts";
+import { createEventPositions, type EventPositions } from "./event-positions.ts";
 import { createEventStore } from "./events.ts";
 import { createInstallation, type Installation } from "./installation.ts";
 import { createIssuances, type Issuances } from "./issuances.ts";
@@ -25,6 +27,7 @@ import {
   sqliteMessageMigrations,
   stateMigrations,
 } from "./migrations/all.ts";
+import { createOperationalEvents, type OperationalEvents } from "./operational-events.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
 import { postgresMessages } from "./postgres/message-database.ts";
 import { openPool } from "./postgres/pool.ts";
@@ -40,6 +43,9 @@ import { postgresState, type StateDatabase, type StateTables, sqliteState } from
 import { createSubaccounts, type Subaccounts } from "./subaccounts.ts";
 import { createTrackingDomains, type TrackingDomains } from "./tracking-domains.ts";
 import { createVerificationStore } from "./verification.ts";
+import { createWebhookDeliveries } from "./webhook-deliveries.ts";
+import { createWebhookReplays, type WebhookReplays } from "./webhook-replays.ts";
+import { createWebhooks, type Webhooks } from "./webhooks.ts";
 
 export interface Store {
   readonly trackingDomains: TrackingDomains;
@@ -55,7 +61,12 @@ export interface Store {
   readonly auditTrail: AuditTrail;
   readonly installation: Installation;
   readonly verification: VerificationStore;
+  readonly webhooks: Webhooks;
+  readonly webhookReplays: WebhookReplays;
+  readonly webhookDeliveries: DeliveryStore;
+  readonly operationalEvents: OperationalEvents;
   readonly events: EventStore;
+  readonly eventPositions: EventPositions;
   readonly messages: MessageStore;
   /** Ends the connections once the statements already sent are done. What is asked of the store from then on rejects. */
   close(): Promise<void>;
@@ -130,6 +141,7 @@ async function openSqliteStore(
     return {
       ...stateStores(sqliteState(stateDb)),
       events: createEventStore(events),
+      eventPositions: createEventPositions(events),
       messages: createMessageStore(messages),
       close,
     };
@@ -166,9 +178,11 @@ async function openPostgresStore(url: string, prepare: Prepare): Promise<Store> 
   const [eventsDb, messagesDb] = [EVENT_LIMITS, MESSAGE_LIMITS].map(
     (limits) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: openPool(url, limits) }) }),
   ) as [Kysely<unknown>, Kysely<unknown>];
+  const events = postgresEvents(eventsDb);
   return {
     ...stateStores(postgresState(stateDb)),
-    events: createEventStore(postgresEvents(eventsDb)),
+    events: createEventStore(events),
+    eventPositions: createEventPositions(events),
     messages: createMessageStore(postgresMessages(messagesDb)),
     close: async () => {
       await Promise.all([stateDb.destroy(), eventsDb.destroy(), messagesDb.destroy()]);
@@ -187,7 +201,7 @@ async function reach(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-function stateStores(state: StateDatabase): Omit<Store, "events" | "messages" | "close"> {
+function stateStores(state: StateDatabase): Omit<Store, "events" | "eventPositions" | "messages" | "close"> {
   return {
     trackingDomains: createTrackingDomains(state),
     sendingDomains: createSendingDomains(state),
@@ -202,5 +216,9 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "messages" | 
     auditTrail: createAuditTrail(state),
     installation: createInstallation(state),
     verification: createVerificationStore(state),
+    webhooks: createWebhooks(state),
+    webhookReplays: createWebhookReplays(state),
+    webhookDeliveries: createWebhookDeliveries(state),
+    operationalEvents: createOperationalEvents(state),
   };
 }

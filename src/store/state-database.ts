@@ -1,5 +1,5 @@
 /** The state's tables, and how they are changed: one writer at a time, on both databases. */
-import { type ColumnType, type Generated, type Kysely, sql, type Transaction } from "kysely";
+import { type ColumnType, type Generated, type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 
 import type { AuditKind, AuditVia } from "../domain/audit.ts";
 import type { Hostname } from "../domain/hostname.ts";
@@ -8,9 +8,10 @@ import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
 import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
 import type { CheckTrigger } from "../verification/verification-state.ts";
 import { Turns } from "./turns.ts";
+import type { WebhookTables } from "./webhook-tables.ts";
 
 /** SQLite gives 0 and 1 where PostgreSQL gives false and true: readers take `Boolean(…)` of it. */
-type SqlBoolean = ColumnType<boolean | number, boolean, boolean>;
+export type SqlBoolean = ColumnType<boolean | number, boolean, boolean>;
 
 interface InstallationTable {
   id: number;
@@ -166,7 +167,7 @@ export interface AuditEntriesTable {
   fields: string;
 }
 
-export interface StateTables {
+export interface StateTables extends WebhookTables {
   audit_entries: AuditEntriesTable;
   certificates: CertificatesTable;
   acme_accounts: AcmeAccountsTable;
@@ -193,11 +194,16 @@ export interface StateDatabase {
    * true until it has committed. `work` uses its transaction alone; waiting for `db` in it would wait for itself.
    */
   write<T>(work: (transaction: StateTransaction) => Promise<T>): Promise<T>;
+  /** The database's own clock in milliseconds since 1970: the one clock that all machines share. */
+  readonly clock: RawBuilder<number>;
 }
+
+const SQLITE_CLOCK = sql<number>`cast(unixepoch('subsec') * 1000 as integer)`;
+const POSTGRES_CLOCK = sql<number>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`;
 
 /** `db` begins its transactions with BEGIN IMMEDIATE, and has but one connection: all that SQLite needs. */
 export function sqliteState(db: Kysely<StateTables>): StateDatabase {
-  return { db, write: (work) => db.transaction().execute(work) };
+  return { db, write: (work) => db.transaction().execute(work), clock: SQLITE_CLOCK };
 }
 
 /**
@@ -208,6 +214,7 @@ export function postgresState(db: Kysely<StateTables>): StateDatabase {
   const turns = new Turns();
   return {
     db,
+    clock: POSTGRES_CLOCK,
     write: async (work) => {
       const endTurn = await turns.take();
       try {

@@ -65,6 +65,7 @@ export async function startTestApi(
       apiListen: "127.0.0.1:0",
       opsListen: "127.0.0.1:0",
       cnameTarget: "edge.waypost.example",
+      webhookBatchWaitMs: "0",
       ...(shared === undefined
         ? {}
         : { databaseUrl: shared.url, secret: "a-secret-for-tests-that-is-long-enough" }),

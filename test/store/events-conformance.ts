@@ -434,6 +434,16 @@ export function eventsConformance(name: string, ground: Ground): void {
       assert.ok(read.every(({ position }, n) => position > (read[n - 1]?.position ?? 0)));
     });
 
+    test("a new follower begins behind everything that is stored", async (t) => {
+      const { events } = await createStore(t, ground);
+      assert.equal(await events.lastPosition(), 0);
+      await events.append([event(1n), event(2n, { timestampMs: NOW_MS + DAY_MS })]);
+      const last = await events.lastPosition();
+      assert.deepEqual(await events.readAfter(last, 10), []);
+      await events.append([event(3n)]);
+      assert.deepEqual(idsOf(await events.readAfter(last, 10)), [3]);
+    });
+
     test("a batch that fails on its second day is stored by the next try, and followers read each event once", async (t) => {
       const location = await ground.createLocation(t);
       const { events } = await reopen(t, location);

@@ -19,6 +19,7 @@ import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
+import { webhooksConformance } from "./webhooks-conformance.ts";
 
 const LIMITS: PoolLimits = { maxConnections: 2, statementTimeoutMs: 10_000 };
 
@@ -40,6 +41,7 @@ consoleConformance("PostgreSQL", postgres);
 issuanceConformance("PostgreSQL", postgres);
 eventsConformance("PostgreSQL", postgres);
 messagesConformance("PostgreSQL", postgres);
+webhooksConformance("PostgreSQL", postgres);
 migrationConformance("PostgreSQL", postgres);
 
 function open(t: TestContext, url: string, limits: PoolLimits = LIMITS): Kysely<unknown> {

@@ -19,6 +19,7 @@ import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
+import { webhooksConformance } from "./webhooks-conformance.ts";
 
 const sqlite: Ground = {
   async createLocation(t) {
@@ -40,6 +41,7 @@ consoleConformance("SQLite", sqlite);
 issuanceConformance("SQLite", sqlite);
 eventsConformance("SQLite", sqlite);
 messagesConformance("SQLite", sqlite);
+webhooksConformance("SQLite", sqlite);
 migrationConformance("SQLite", sqlite);
 
 test("after kill -9 of a writing process, every write it acknowledged is in SQLite", async (t) => {

@@ -2,9 +2,11 @@
 import { type ColumnTypes, type Migrations, POSTGRES_TYPES, SQLITE_TYPES } from "../migrate.ts";
 import { createEventDays, createPartitionedEvents } from "./events-001-initial.ts";
 import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./events-002-message-facts.ts";
+import { indexPositionsWithTimes } from "./events-003-positions.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 import { createAcmeTables } from "./state-003-acme.ts";
+import { createWebhookTables } from "./state-005-webhooks.ts";
 import { createConsoleTables } from "./state-006-console.ts";
 
 export function stateMigrations(types: ColumnTypes): Migrations {
@@ -12,6 +14,7 @@ export function stateMigrations(types: ColumnTypes): Migrations {
     "001-initial": createStateTables(types),
     "002-certificates": createCertificateTable(types),
     "003-acme": createAcmeTables(types),
+    "005-webhooks": createWebhookTables(types),
     "006-console": createConsoleTables(types),
   };
 }
@@ -30,5 +33,6 @@ export function postgresEventMigrations(): Migrations {
   return {
     "001-initial": createPartitionedEvents(POSTGRES_TYPES),
     "002-message-facts": addMessageFacts(POSTGRES_TYPES),
+    "003-positions": indexPositionsWithTimes,
   };
 }

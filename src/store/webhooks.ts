@@ -1,0 +1,254 @@
+/** Webhooks as their owners see them. How they are delivered: `webhook-deliveries.ts`. */
+import { type Selectable, sql } from "kysely";
+
+import type { SubaccountId } from "../domain/subaccount.ts";
+import type { WebhookKind } from "../webhooks/webhook.ts";
+import type { StateDatabase, StateTransaction } from "./state-database.ts";
+import type { WebhooksTable } from "./webhook-tables.ts";
+import { bumpWebhookVersion, WEBHOOK_VERSION } from "./webhook-version.ts";
+
+export interface StoredWebhook {
+  readonly id: string;
+  readonly subaccountId: SubaccountId;
+  /** Of the primary account's: the events of every subaccount too, but the exceptions. */
+  readonly allSubaccounts: boolean;
+  readonly exceptionSubaccounts: readonly SubaccountId[];
+  readonly kind: WebhookKind;
+  readonly name: string;
+  readonly target: string;
+  readonly events: readonly string[];
+  readonly active: boolean;
+  readonly inactiveReason: string | undefined;
+  readonly sealedSecrets: string;
+  readonly createdAtMs: number;
+  readonly lastSuccessfulAtMs: number | undefined;
+  readonly lastFailureAtMs: number | undefined;
+}
+
+export type NewWebhook = Omit<
+  StoredWebhook,
+  "inactiveReason" | "createdAtMs" | "lastSuccessfulAtMs" | "lastFailureAtMs"
+>;
+
+/** What an owner may change of it. */
+export type WebhookChange = Partial<
+  Pick<StoredWebhook, "name" | "target" | "events" | "active" | "exceptionSubaccounts" | "sealedSecrets">
+>;
+
+/** Whose webhooks: everybody's, or one owner's; `onlyOwn` leaves out those of all subaccounts. */
+export type WebhookScope = "all" | { readonly owner: SubaccountId; readonly onlyOwn: boolean };
+
+export interface Webhooks {
+  /** It tells of what comes behind the position. `full`: the owner has `atMost` already. */
+  create(webhook: NewWebhook, position: number, atMost: number): Promise<"created" | "full">;
+  /** In the order of creation. */
+  list(scope: WebhookScope): Promise<readonly StoredWebhook[]>;
+  find(id: string, scope: WebhookScope): Promise<StoredWebhook | undefined>;
+  /**
+   * What waits for another attempt is tried at once. One that becomes active goes on behind `position`: what happened
+   * before is not sent, and a batch under way is given up. `false`: there is no such webhook.
+   */
+  update(id: string, scope: WebhookScope, change: WebhookChange, position: number): Promise<boolean>;
+  remove(id: string, scope: WebhookScope): Promise<boolean>;
+  /** What waits for another attempt is tried at once. */
+  retryNow(id: string): Promise<void>;
+}
+
+type WebhookRow = Selectable<WebhooksTable> & {
+  readonly last_successful_at_ms: number | null;
+  readonly last_failure_at_ms: number | null;
+};
+
+export function createWebhooks(state: StateDatabase): Webhooks {
+  const { db, write } = state;
+  return {
+    create: (webhook, position, atMost) =>
+      write((transaction) => create(transaction, state, { webhook, position, atMost })),
+
+    async list(scope) {
+      const rows = await select(db, scope).orderBy("webhooks.created_at_ms").orderBy("webhooks.id").execute();
+      return rows.map(toWebhook);
+    },
+
+    async find(id, scope) {
+      const row = await select(db, scope).where("webhooks.id", "=", id).executeTakeFirst();
+      return row && toWebhook(row);
+    },
+
+    update: (id, scope, change, position) =>
+      write(async (transaction) => {
+        const found = await select(transaction, scope).where("webhooks.id", "=", id).executeTakeFirst();
+        if (found === undefined) return false;
+        await bumpWebhookVersion(transaction);
+        await transaction
+          .updateTable("webhooks")
+          .set({ ...toColumns(change), changed_in_version: WEBHOOK_VERSION })
+          .where("id", "=", id)
+          .execute();
+        const isSwitchedOn = change.active === true && !found.active;
+        await (isSwitchedOn ? goOnBehind(transaction, id, position) : makeDue(transaction, id));
+        return true;
+      }),
+
+    remove: (id, scope) =>
+      write(async (transaction) => {
+        const found = await select(transaction, scope).where("webhooks.id", "=", id).executeTakeFirst();
+        if (found === undefined) return false;
+        // With its lanes and batches.
+        await transaction.deleteFrom("webhooks").where("id", "=", id).execute();
+        return true;
+      }),
+
+    retryNow: (id) =>
+      write(async (transaction) => {
+        await touchWebhook(transaction, id);
+        await makeDue(transaction, id);
+      }),
+  };
+}
+
+async function create(
+  transaction: StateTransaction,
+  { clock }: StateDatabase,
+  {
+    webhook,
+    position,
+    atMost,
+  }: { readonly webhook: NewWebhook; readonly position: number; readonly atMost: number },
+): Promise<"created" | "full"> {
+  if ((await countOf(transaction, webhook.subaccountId)) >= atMost) return "full";
+  await bumpWebhookVersion(transaction);
+  await transaction
+    .insertInto("webhooks")
+    .values({
+      id: webhook.id,
+      subaccount_id: webhook.subaccountId,
+      all_subaccounts: webhook.allSubaccounts,
+      exception_subaccounts: JSON.stringify(webhook.exceptionSubaccounts),
+      kind: webhook.kind,
+      name: webhook.name,
+      target: webhook.target,
+      events: JSON.stringify(webhook.events),
+      active: webhook.active,
+      inactive_reason: null,
+      sealed_secrets: webhook.sealedSecrets,
+      changed_in_version: WEBHOOK_VERSION,
+      created_at_ms: clock,
+    })
+    .execute();
+  await transaction
+    .insertInto("webhook_lanes")
+    .values({
+      id: webhook.id,
+      webhook_id: webhook.id,
+      kind: "live",
+      start_position: position,
+      position,
+      created_at_ms: clock,
+    })
+    .execute();
+  return "created";
+}
+
+/** With what its live lane knows of its success. */
+function select(db: Pick<StateDatabase["db"], "selectFrom">, scope: WebhookScope) {
+  let query = db
+    .selectFrom("webhooks")
+    .innerJoin("webhook_lanes", "webhook_lanes.id", "webhooks.id")
+    .selectAll("webhooks")
+    .select(["webhook_lanes.last_successful_at_ms", "webhook_lanes.last_failure_at_ms"]);
+  if (scope === "all") return query;
+  query = query.where("webhooks.subaccount_id", "=", scope.owner);
+  return scope.onlyOwn ? query.where(sql<boolean>`not webhooks.all_subaccounts`) : query;
+}
+
+async function countOf(transaction: StateTransaction, owner: SubaccountId): Promise<number> {
+  const { count } = await transaction
+    .selectFrom("webhooks")
+    .select(({ fn }) => fn.countAll().as("count"))
+    .where("subaccount_id", "=", owner)
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+function toColumns(change: WebhookChange) {
+  const { name, target, events, active, exceptionSubaccounts, sealedSecrets } = change;
+  return {
+    ...(name !== undefined && { name }),
+    ...(target !== undefined && { target }),
+    ...(events !== undefined && { events: JSON.stringify(events) }),
+    ...(active !== undefined && { active, inactive_reason: null }),
+    ...(exceptionSubaccounts !== undefined && {
+      exception_subaccounts: JSON.stringify(exceptionSubaccounts),
+    }),
+    ...(sealedSecrets !== undefined && { sealed_secrets: sealedSecrets }),
+  };
+}
+
+/** To be noticed by whoever delivers it. */
+export async function touchWebhook(transaction: StateTransaction, id: string): Promise<void> {
+  await bumpWebhookVersion(transaction);
+  await transaction
+    .updateTable("webhooks")
+    .set({ changed_in_version: WEBHOOK_VERSION })
+    .where("id", "=", id)
+    .execute();
+}
+
+/** What waits for another attempt is tried at once. */
+export async function makeDue(transaction: StateTransaction, id: string): Promise<void> {
+  await transaction
+    .updateTable("webhook_lanes")
+    .set({ next_attempt_at_ms: 0 })
+    .where("webhook_id", "=", id)
+    .execute();
+}
+
+async function goOnBehind(transaction: StateTransaction, id: string, position: number): Promise<void> {
+  await transaction
+    .updateTable("webhook_lanes")
+    .set({
+      position,
+      batch_id: null,
+      batch_last: null,
+      batch_interest: null,
+      attempts: 0,
+      next_attempt_at_ms: 0,
+    })
+    .where("id", "=", id)
+    .execute();
+  await transaction
+    .updateTable("webhook_batches")
+    .set({ state: "dead" })
+    .where("webhook_id", "=", id)
+    .where("state", "=", "failing")
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("webhook_lanes")
+            .select("webhook_lanes.id")
+            .whereRef("webhook_lanes.batch_id", "=", "webhook_batches.id"),
+        ),
+      ),
+    )
+    .execute();
+}
+
+function toWebhook(row: WebhookRow): StoredWebhook {
+  return {
+    id: row.id,
+    subaccountId: row.subaccount_id,
+    allSubaccounts: Boolean(row.all_subaccounts),
+    exceptionSubaccounts: JSON.parse(row.exception_subaccounts) as number[],
+    kind: row.kind,
+    name: row.name,
+    target: row.target,
+    events: JSON.parse(row.events) as string[],
+    active: Boolean(row.active),
+    inactiveReason: row.inactive_reason ?? undefined,
+    sealedSecrets: row.sealed_secrets,
+    createdAtMs: row.created_at_ms,
+    lastSuccessfulAtMs: row.last_successful_at_ms ?? undefined,
+    lastFailureAtMs: row.last_failure_at_ms ?? undefined,
+  };
+}
