@@ -33,6 +33,7 @@ import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
 import { claimWriterSlots, readMachineId } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
+import { type MetricsIndex, startMetricsIndex } from "./metrics/metrics-index.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
@@ -71,6 +72,7 @@ interface Stoppable {
 export const SNAPSHOT_FILE = "snapshot";
 export const SPOOL_FOLDER = "spool";
 export const CERTIFICATE_FOLDER = "certificates";
+const METRICS_FOLDER = "metrics";
 
 const VERIFICATION_INTERVAL_MS = 5_000;
 const MINUTE_MS = 60_000;
@@ -118,15 +120,12 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       startBackgroundWork({ config, store, verifier, log, up });
       up(webhooks.startDelivering({ machine, record, log }));
     }
-    const authenticate = createAuthenticator({
-      keys: store.apiKeys,
-      findSession: (idHash) =>
-        store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
-    });
+    const authenticate = createAuthentication(config, store);
     const tail = new LiveTail({ events: store.events, log });
     const routes = createApiRoutes({
       config,
       store,
+      metrics: startMetrics({ config, store, log, up }),
       authenticate,
       verifier,
       webhooks,
@@ -181,6 +180,34 @@ async function startIngesting(parts: {
   return spool;
 }
 
+function createAuthentication(config: Config, store: Store): Authenticate {
+  return createAuthenticator({
+    keys: store.apiKeys,
+    findSession: (idHash) =>
+      store.sessions.use(idHash, { nowMs: Date.now(), idleMs: config.sessionIdleMinutes * MINUTE_MS }),
+  });
+}
+
+/** Only where the API is: nobody else asks. */
+function startMetrics(parts: {
+  config: Config;
+  store: Store;
+  log: Logger;
+  up: Up;
+}): Pick<MetricsIndex, "ask"> {
+  const { config, store, log, up } = parts;
+  if (!config.roles.includes("api")) return { ask: () => Promise.reject(new Error("no API, no metrics")) };
+  return up(
+    startMetricsIndex({
+      folder: join(config.dataDir, METRICS_FOLDER),
+      stores: store,
+      retentionDays: config.eventRetentionDays,
+      now: Date.now,
+      log: log.child({ area: "metrics" }),
+    }),
+  );
+}
+
 function startBackgroundWork(parts: {
   config: Config;
   store: Store;
@@ -205,12 +232,14 @@ function createApiRoutes(parts: {
   authenticate: Authenticate;
   verifier: Verifier;
   webhooks: WebhookParts;
+  metrics: Pick<MetricsIndex, "ask">;
   tail: LiveTail;
   isRestricted: (domain: Hostname) => boolean;
   masterSecret: string;
   keys: () => KeyRing;
 }): readonly Route[] {
-  const { config, store, authenticate, verifier, webhooks, tail, isRestricted, masterSecret, keys } = parts;
+  const { config, store, authenticate, verifier, webhooks, metrics, tail, isRestricted, masterSecret, keys } =
+    parts;
   const version = packageVersion();
   return createRoutes({
     store,
@@ -222,6 +251,7 @@ function createApiRoutes(parts: {
     isRestricted,
     verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
     webhooks: webhooks.forApi(),
+    metrics,
     ports: edgePorts(config),
     honeypot: config.honeypotLink === "on",
     cnameTarget: config.cnameTarget,

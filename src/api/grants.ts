@@ -7,6 +7,7 @@ export const GRANTS = [
   "message_events/view",
   "webhooks/view",
   "webhooks/modify",
+  "metrics/view",
   "subaccounts/view",
   "subaccounts/manage",
   "messages/wrap",
@@ -25,5 +26,6 @@ export const SUBACCOUNT_GRANTS: readonly Grant[] = [
   "message_events/view",
   "webhooks/view",
   "webhooks/modify",
+  "metrics/view",
   "messages/wrap",
 ];

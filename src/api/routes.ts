@@ -17,6 +17,7 @@ import { eventExportRoutes } from "./event-export.ts";
 import { eventStreamRoutes } from "./event-stream.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import { type MetricDeps, metricRoutes } from "./metrics.ts";
 import { openLinkRoutes } from "./open-link.ts";
 import type { Route } from "./route.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
@@ -49,6 +50,7 @@ export interface RouteDeps {
   readonly store: ApiStore;
   readonly messages: MessageRecorder;
   readonly tail: LiveTail;
+  readonly metrics: MetricDeps["metrics"];
   readonly keys: () => KeyRing;
   /** A private key as it may be stored. */
   readonly sealKey: (keyPem: string) => string;
@@ -86,6 +88,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...webhookRoutes({ ...deps.webhooks, webhooks: store.webhooks, now }),
     ...webhookReplayRoutes({ ...deps.webhooks, ...store }),
     ...webhookEventRoutes(),
+    ...metricRoutes({ metrics: deps.metrics, now }),
     ...wrapRoutes({ ...deps, ...store }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({

@@ -48,6 +48,8 @@ export interface MessageStore {
   find(keys: readonly MessageKey[]): Promise<readonly (MessageFacts | undefined)[]>;
   /** The messages after a position (0: from the first), in the order in which they were recorded. */
   readAfter(position: number, limit: number): Promise<readonly StoredMessage[]>;
+  /** The last position that was given out; 0 before the first. */
+  lastPosition(): Promise<number>;
   /** Deletes all messages to a lower-case address for good. Returns how many there were. */
   erase(recipient: string): Promise<number>;
   /** Drops the UTC days of sending before the one this time is in, for good. Returns how many days that were. */

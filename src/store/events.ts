@@ -16,7 +16,7 @@ import {
 } from "./event-database.ts";
 import { dayOf, type TimeRange } from "./event-day.ts";
 import { classificationToRow, type SelectedEvent, toEvent, toRow } from "./event-row.ts";
-import { type OrderedSelect, readAfter } from "./read-after.ts";
+import { lastPosition, type OrderedSelect, readAfter } from "./read-after.ts";
 
 /** All but what follows from another column. */
 const SELECTED = sql.join(
@@ -43,11 +43,7 @@ export function createEventStore(database: EventDatabase): EventStore {
         position: row.position,
         event: toEvent(row),
       })),
-    lastPosition: async () => {
-      const [row] = await database.onDays(sql<{ last: number }>`
-        select last from ${sql.table(EVENT_TABLES.positions)}`);
-      return row?.last ?? 0;
-    },
+    lastPosition: () => lastPosition(database, EVENT_TABLES),
     reclassify: async (changes) => (changes.length === 0 ? 0 : database.reclassify(changesByDay(changes))),
     erase: (recipient) => database.erase(recipient),
     changesAfter: async (change, limit) =>

@@ -20,7 +20,7 @@ import { RecentlyUsed } from "../events/recently-used.ts";
 import { dayOf, type EventDay } from "./event-day.ts";
 import { MESSAGE_TABLES, type MessageBatch, type MessageRow } from "./message-columns.ts";
 import type { MessageDatabase } from "./message-database.ts";
-import { type OrderedSelect, readAfter } from "./read-after.ts";
+import { lastPosition, type OrderedSelect, readAfter } from "./read-after.ts";
 
 interface SelectedMessage {
   readonly sent_at_seconds: number;
@@ -58,6 +58,7 @@ export function createMessageStore(database: MessageDatabase): MessageStore {
     find: (keys) => find(database, keys, read),
     readAfter: async (position, limit) =>
       (await readAfter(database, IN_ORDER, { position, limit })).map((row) => toStored(row, read)),
+    lastPosition: () => lastPosition(database, MESSAGE_TABLES),
     erase: (recipient) => database.erase(recipient),
     dropBefore: (timestampMs) => {
       // With a day goes what its messages share.

@@ -1,7 +1,7 @@
 /** Tells a store that does not answer from a bug: the first passes by itself, and its callers may try again. */
 import { DatabaseError } from "pg";
 
-import { SqliteError } from "./sqlite/worker-link.ts";
+import { ThreadError } from "../threads/worker-link.ts";
 
 /** Result codes of SQLite that say "not now": busy, locked, I/O error, full. */
 const SQLITE_OUTAGES: ReadonlySet<unknown> = new Set([5, 6, 10, 13]);
@@ -25,7 +25,7 @@ const POSTGRES_MESSAGES =
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof DatabaseError) return POSTGRES_OUTAGES.test(error.code ?? "");
-  if (error instanceof SqliteError) return SQLITE_OUTAGES.has((error.errcode ?? 0) & 0xff);
+  if (error instanceof ThreadError) return SQLITE_OUTAGES.has((error.errcode ?? 0) & 0xff);
   if (error instanceof AggregateError) return error.errors.some(isOutage);
   return ("code" in error && NETWORK_OUTAGES.has(error.code)) || POSTGRES_MESSAGES.test(error.message);
 }

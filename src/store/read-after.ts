@@ -66,3 +66,9 @@ export async function readAfter<Row>(
   }
   return found;
 }
+
+/** The last position that was given out; 0 before the first. */
+export async function lastPosition(database: DayDatabase, { positions }: DayTables): Promise<number> {
+  const [row] = await database.onDays(sql<{ last: number }>`select last from ${sql.table(positions)}`);
+  return row?.last ?? 0;
+}

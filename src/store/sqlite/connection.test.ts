@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
 
+import { ThreadError } from "../../threads/worker-link.ts";
 import { connectToWorker, openSqlite, type SqliteConnection, type SqliteOptions } from "./connection.ts";
-import { SqliteError } from "./worker-link.ts";
 
 function temporaryFile(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "waypost-sqlite-"));
@@ -61,7 +61,7 @@ test("a refused statement rejects with SQLite's result code, and the next one wo
   await db.run("create table t (n integer primary key)");
   await db.run("insert into t values (1)");
   await assert.rejects(db.run("insert into t values (1)"), (error) => {
-    assert.ok(error instanceof SqliteError);
+    assert.ok(error instanceof ThreadError);
     assert.equal(error.errcode, 1555);
     return true;
   });

@@ -1,11 +1,9 @@
 /** One SQLite database in a worker thread of its own, reached by messages. */
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
+import { startThread, WorkerLink } from "../../threads/worker-link.ts";
 import { createOwnFile, type SqliteResult, type SqliteValue } from "./database.ts";
 import type { SqliteRequest, SqliteWorkerData } from "./worker.ts";
-import { WorkerLink } from "./worker-link.ts";
 
 export interface SqliteOptions {
   /** How long a statement waits for another process's transaction before it fails with "database is locked". */
@@ -24,13 +22,7 @@ export interface SqliteConnection {
 export async function openSqlite(file: string, options: SqliteOptions = {}): Promise<SqliteConnection> {
   createOwnFile(file);
   const workerData: SqliteWorkerData = { file, busyTimeoutMs: options.busyTimeoutMs };
-  return connectToWorker(startWorker("worker", workerData), options.onFatal);
-}
-
-/** Starts `<name>.ts` of this folder as a thread: .ts in development and .js in the package, as tsc rewrites imports but not URLs. */
-export function startWorker(name: string, workerData: unknown): Worker {
-  const workerFile = new URL(`./${name}${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
-  return new Worker(workerFile, { workerData, execArgv: [] });
+  return connectToWorker(startThread(import.meta.url, "worker", workerData), options.onFatal);
 }
 
 /** For a thread that speaks as worker.ts does. Rejects when it ends before it has said anything. */

@@ -9,13 +9,12 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 
+import { startThread, WorkerLink } from "../../threads/worker-link.ts";
 import type { EventDay } from "../event-day.ts";
 import type { DayDatabase, RunSql } from "../read-after.ts";
-import { startWorker } from "./connection.ts";
 import type { SqliteValue } from "./database.ts";
 import type { DayFilesOptions } from "./day-files.ts";
 import type { DayRequest, DayWorkerData } from "./day-worker.ts";
-import { WorkerLink } from "./worker-link.ts";
 
 export interface DayThreads<Request> extends DayDatabase {
   readonly writer: WorkerLink<Request | DayRequest>;
@@ -37,7 +36,7 @@ export interface DayThreadsOptions {
 export async function openDayThreads<Request>(options: DayThreadsOptions): Promise<DayThreads<Request>> {
   const open = (files: DayFilesOptions): WorkerLink<Request | DayRequest> => {
     const data: DayWorkerData = { folder: options.folder, options: files };
-    return new WorkerLink(startWorker(options.worker, data), options.onFatal);
+    return new WorkerLink(startThread(import.meta.url, options.worker, data), options.onFatal);
   };
   const [writer, reader] = [open(options.writer), open(options.reader)];
   const close = async (): Promise<void> => {

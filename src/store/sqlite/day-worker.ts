@@ -1,10 +1,10 @@
 /** What a thread does that owns a folder of files by day, beside what is its own. */
 import { parentPort, workerData } from "node:worker_threads";
 
+import { serveRequests } from "../../threads/worker-link.ts";
 import type { EventDay } from "../event-day.ts";
 import type { SqliteValue } from "./database.ts";
 import type { DayFiles, DayFilesOptions } from "./day-files.ts";
-import { serveRequests } from "./worker-link.ts";
 
 export type DayRequest =
   /** Answered with the rows. Without a day: of the index. */

@@ -4,8 +4,8 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 
+import { serveRequests } from "../../threads/worker-link.ts";
 import { openDatabase, type SqliteResult, type SqliteValue } from "./database.ts";
-import { serveRequests } from "./worker-link.ts";
 
 export interface SqliteRequest {
   readonly sql: string;

@@ -1,9 +1,11 @@
-/** Both ends of the channel to a thread that owns SQLite databases: requests out, replies back, in the order of asking. */
-import type { MessagePort, Worker } from "node:worker_threads";
+/** Both ends of the channel to a thread that owns files: requests out, replies back, in the order of asking. */
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type MessagePort, Worker } from "node:worker_threads";
 
-/** A statement that SQLite refused, with its extended result code (https://sqlite.org/rescode.html). */
-export class SqliteError extends Error {
-  override readonly name = "SqliteError";
+/** What a thread threw; of a statement that SQLite refused with its extended result code (https://sqlite.org/rescode.html). */
+export class ThreadError extends Error {
+  override readonly name = "ThreadError";
   readonly errcode: number | undefined;
 
   constructor(message: string, errcode: number | undefined) {
@@ -56,6 +58,17 @@ function answer<Request, Result>(
   }
 }
 
+/**
+ * Starts a file beside the caller's own as a thread: .ts in development and .js in the package, as tsc rewrites imports
+ * but not URLs. `caller` is its `import.meta.url`.
+ */
+export function startThread(caller: string, name: string, workerData: unknown): Worker {
+  return new Worker(new URL(`./${name}${extname(fileURLToPath(caller))}`, caller), {
+    workerData,
+    execArgv: [],
+  });
+}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -90,7 +103,7 @@ export class WorkerLink<Request> {
     };
     worker.on("error", (error) => fail(error instanceof Error ? error : new Error(String(error))));
     worker.on("messageerror", fail);
-    worker.on("exit", () => fail(new Error("the SQLite worker thread has ended")));
+    worker.on("exit", () => fail(new Error("a worker thread has ended")));
   }
 
   /** `Result` is what the thread answers to this request: the channel cannot check it. */
@@ -101,7 +114,7 @@ export class WorkerLink<Request> {
   async close(): Promise<void> {
     if (this.#failure !== undefined) return;
     const closed = this.#post(undefined);
-    this.#failure = new Error("the database is closed");
+    this.#failure = new Error("the worker thread is closed");
     await closed;
     await this.#worker.terminate();
   }
@@ -133,7 +146,7 @@ export class WorkerLink<Request> {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if ("result" in reply) waiting?.resolve(reply.result);
-    else waiting?.reject(new SqliteError(reply.error.message, reply.error.errcode));
+    else waiting?.reject(new ThreadError(reply.error.message, reply.error.errcode));
   }
 
   #fail(error: Error): void {
