@@ -1,5 +1,5 @@
-/** Event types, as a person calls them. */
-const WORDS: Readonly<Record<string, string>> = {
+/** Events in a person's words. */
+const TYPES: Readonly<Record<string, string>> = {
   click: "Click",
   open: "Open",
   initial_open: "First open",
@@ -9,6 +9,8 @@ const WORDS: Readonly<Record<string, string>> = {
   link_unsubscribe: "Unsubscribe",
 };
 
+export const EVENT_TYPES: readonly string[] = Object.keys(TYPES);
+
 export function eventWord(type: string): string {
-  return WORDS[type] ?? type;
+  return TYPES[type] ?? type;
 }

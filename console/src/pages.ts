@@ -58,6 +58,14 @@ export const PAGES: readonly PageEntry[] = [
     grants: ["tracking_domains/view"],
   },
   {
+    path: "/events",
+    Component: page(async () => (await import("./pages/events.tsx")).Events),
+    name: "Events",
+    group: "work",
+    what: "events",
+    grants: ["message_events/view"],
+  },
+  {
     path: "/tester",
     Component: page(async () => (await import("./pages/tester.tsx")).Tester),
     name: "Link tester",

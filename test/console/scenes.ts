@@ -26,6 +26,7 @@ export interface Scene {
 export const AREAS = {
   account: ["sign", "session", "nobody", "page", "keys", "subaccounts", "audit", "settings"],
   domains: ["domains", "add", "domain"],
+  events: ["events"],
   messages: ["tester"],
 } as const;
 
@@ -49,6 +50,7 @@ const fails = (path: string) => (page: Page) =>
   );
 
 const DOMAINS = "**/api/v1/tracking-domains";
+const EVENTS = "**/api/v1/events/message?*";
 
 export const SCENES: readonly Scene[] = [
   { name: "sign-in", stage: "usual", as: "nobody", path: "/", shows: "first-key", isDocumented: true },
@@ -235,6 +237,68 @@ export const SCENES: readonly Scene[] = [
     path: "/domains/click.acme.com",
     act: (page) => page.getByRole("button", { name: "Bring a certificate" }).click(),
     shows: "Its private key",
+  },
+  {
+    name: "events",
+    stage: "usual",
+    as: "operator",
+    path: "/events",
+    shows: /^\d+ events$/,
+    isDocumented: true,
+  },
+  { name: "events-empty", stage: "empty", as: "operator", path: "/events", shows: "No event matches." },
+  {
+    name: "events-filtered",
+    stage: "usual",
+    as: "operator",
+    path: "/events?campaigns=autumn-boots&is_bot=true&range=week&subaccounts=0",
+    shows: /^\d+ events$/,
+  },
+  {
+    name: "events-between",
+    stage: "usual",
+    as: "operator",
+    path: "/events?range=between&from=2026-11-01T00:00&to=2026-11-02T00:00",
+    shows: "No event matches.",
+  },
+  {
+    name: "events-one",
+    stage: "usual",
+    as: "operator",
+    path: "/events?events=click",
+    act: (page) => page.getByRole("table", { name: "Events" }).locator("[data-row]").first().click(),
+    shows: "As the API has it",
+    isDocumented: true,
+  },
+  {
+    name: "events-live",
+    stage: "usual",
+    as: "operator",
+    path: "/events?live=1",
+    shows: "Live: events appear here",
+  },
+  {
+    name: "events-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/events",
+    arrange: hangs(EVENTS),
+    shows: /Loading events/,
+  },
+  {
+    name: "events-error",
+    stage: "usual",
+    as: "operator",
+    path: "/events",
+    arrange: fails(EVENTS),
+    shows: "could not be loaded",
+  },
+  {
+    name: "events-no-permission",
+    stage: "usual",
+    as: "viewer",
+    path: "/events",
+    shows: "message_events/view",
   },
   { name: "tester", stage: "usual", as: "operator", path: "/tester", shows: "Nothing is sent from here" },
   {

@@ -1,5 +1,7 @@
 /** A whole installation with something in it, for the console to show: domains in every state, two subaccounts, some keys. */
 import { parseHostname } from "../../src/domain/hostname.ts";
+import { sampleEvent } from "../../src/events/message-event.ts";
+import type { RecordedEvent } from "../../src/events/recorded-event.ts";
 import { openStore, type Store } from "../../src/store/open-store.ts";
 import type { Evidence } from "../../src/verification/evidence.ts";
 import { FIRST_KEY } from "../api/harness.ts";
@@ -128,6 +130,44 @@ async function recordCheck(
     },
     (current) => ({ ...current, cnameStatus, nextCheckAtMs: Date.now() + 15 * 60_000 }),
   );
+}
+
+const EVENT_COUNT = 240;
+const CAMPAIGNS = ["autumn-boots", "rain-or-shine", "a-campaign-with-a-name-that-goes-on"];
+const RECIPIENTS = [
+  "ann@example.com",
+  "ben@mail.example.net",
+  "a.person.with.a.long.name@subsidiary.example.org",
+];
+
+/** Opens and clicks of the last day, by people and by others. */
+export async function addEvents({ store }: Stage): Promise<void> {
+  const types = ["open", "open", "click", "initial_open", "click", "link_unsubscribe"] as const;
+  const now = Date.now();
+  const events = Array.from({ length: EVENT_COUNT }, (_, n): RecordedEvent => {
+    const sample = sampleEvent(types[n % types.length] ?? "open");
+    const timestampMs = now - n * 6 * 60_000 - 1000;
+    const campaignId = CAMPAIGNS[n % CAMPAIGNS.length] ?? "";
+    return {
+      ...sample,
+      eventId: BigInt(timestampMs) * 1000n + BigInt(n),
+      timestampMs,
+      subaccountId: n % 4 === 0 ? 1 : 0,
+      sentAtSeconds: Math.floor(timestampMs / 1000) - 3600,
+      rcptTo: RECIPIENTS[n % RECIPIENTS.length] ?? "",
+      trackingDomain: "click.acme.com",
+      facts: { ...sample.facts, campaignId } as NonNullable<RecordedEvent["facts"]>,
+      classification: classificationOf(n),
+    };
+  });
+  await store.events.append(events);
+}
+
+function classificationOf(n: number): RecordedEvent["classification"] {
+  const person = { isPrefetched: false, isProxy: false, isBot: false, reasons: [] };
+  if (n % 7 === 3) return { ...person, isPrefetched: true, isProxy: true, reasons: ["apple_mail_privacy"] };
+  if (n % 11 === 5) return { ...person, isBot: true, reasons: ["click_burst"] };
+  return person;
 }
 
 /** As many as a large sender has. */

@@ -3,7 +3,7 @@ import type { Browser, BrowserContext } from "playwright-core";
 
 import { type Look, openTab, signIn, type Tab } from "./browser.ts";
 import { playScene, type Scene } from "./scenes.ts";
-import { addDomains, addThousands, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import { addDomains, addEvents, addThousands, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
 
 const TEN_THOUSAND = 10_000;
 
@@ -43,8 +43,10 @@ export function openTheatre(browser: Browser): Theatre {
 
 async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
   const stage = await startStage();
-  if (name === "usual") await addDomains(stage);
-  else await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour Books" } });
+  if (name === "usual") {
+    await addDomains(stage);
+    await addEvents(stage);
+  } else await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour Books" } });
   if (name === "large") await addThousands(stage, TEN_THOUSAND);
   const viewer = await makeKey(stage, { grants: ["tracking_domains/view"] });
   const subaccount = await makeKey(stage, {

@@ -1,0 +1,48 @@
+/**
+ * `npm run screenshots [-- FOLDER]`: a picture of every page and state of the console, in both themes and at the width of a desktop and
+ * of a phone, to be looked at. Without a folder it makes those of the documentation anew: the documented states, in
+ * `docs/screenshots/`.
+ */
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+import { DESKTOP, type Look, launchBrowser, lookFrom, PHONE } from "../test/console/browser.ts";
+import { SCENES, type Scene } from "../test/console/scenes.ts";
+import { openTheatre } from "../test/console/theatre.ts";
+import { buildConsole, isConsoleCurrent } from "./console-build.ts";
+
+const DOCUMENTED_FOLDER = resolve(import.meta.dirname, "../docs/screenshots");
+const THEMES = ["light", "dark"] as const;
+
+await main(process.argv[2]);
+
+async function main(folder: string | undefined): Promise<void> {
+  if (!isConsoleCurrent()) await buildConsole();
+  const scenes = folder === undefined ? SCENES.filter(({ isDocumented }) => isDocumented) : SCENES;
+  const widths = folder === undefined ? [DESKTOP.width] : [DESKTOP.width, PHONE.width];
+  const looks = widths.flatMap((width) => THEMES.map((theme): Look => ({ width, theme })));
+  await takeAll(scenes, looks, folder ?? DOCUMENTED_FOLDER);
+}
+
+async function takeAll(scenes: readonly Scene[], looks: readonly Look[], folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const browser = await launchBrowser();
+  const theatre = openTheatre(browser);
+  try {
+    for (const scene of scenes) {
+      await using tab = await theatre.play(scene, DESKTOP);
+      for (const look of looks) {
+        await lookFrom(tab.page, look);
+        await tab.page.screenshot({ path: join(folder, pictureName(scene, look)), animations: "disabled" });
+      }
+      console.log(scene.name);
+    }
+  } finally {
+    await theatre[Symbol.asyncDispose]();
+    await browser.close();
+  }
+}
+
+function pictureName({ name }: Scene, { width, theme }: Look): string {
+  return `${name}-${theme}${width === PHONE.width ? "-phone" : ""}.png`;
+}
