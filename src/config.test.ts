@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { ConfigError, describeConfig, loadConfig } from "./config.ts";
+import { ConfigError, certificatePolicy, describeConfig, loadConfig } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
 
 function problemsOf(sources: Parameters<typeof loadConfig>[0]): readonly string[] {
@@ -87,10 +87,12 @@ test("the summary that is logged never holds a secret", () => {
       WAYPOST_API_KEY: "k".repeat(40),
       WAYPOST_SECRET: "s".repeat(40),
       WAYPOST_DATABASE_URL: "postgres://waypost:hunter2@localhost/waypost",
+      WAYPOST_ACME_EAB_KEY_ID: "kid-1",
+      WAYPOST_ACME_EAB_HMAC_KEY: "zzzzzzzzzzzzzzzzzzzz",
     },
   });
   const summary = JSON.stringify(describeConfig(config));
-  for (const secret of ["kkkk", "ssss", "hunter2"]) assert.ok(!summary.includes(secret));
+  for (const secret of ["kkkk", "ssss", "hunter2", "zzzz"]) assert.ok(!summary.includes(secret));
 });
 
 test("DNS servers may be IPv4 or IPv6, with or without a port", () => {
@@ -123,5 +125,48 @@ test("keys that would cross a network in clear are worth a loud warning", () => 
   assert.equal(warned({ flags: { apiListen: "0.0.0.0:8080" } }), true);
   for (const apiListen of ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"]) {
     assert.equal(warned({ flags: { apiListen } }), false, apiListen);
+  }
+});
+
+test("certificates are ordered only where their CA's terms are agreed to and the edge ends TLS", () => {
+  const policyOf = (environment: Record<string, string>) =>
+    certificatePolicy(loadConfig({ environment }).config);
+  assert.equal(policyOf({}), "own");
+  assert.equal(policyOf({ WAYPOST_ACME_TERMS_AGREED: "yes" }), "managed");
+  assert.equal(policyOf({ WAYPOST_ACME_TERMS_AGREED: "yes", WAYPOST_TLS: "external" }), "none");
+});
+
+test("a CA is asked over https, its keys are well formed, and half an external account is an error", () => {
+  const problems = problemsOf({
+    environment: {
+      WAYPOST_ACME_TERMS_AGREED: "true",
+      WAYPOST_ACME_DIRECTORY: "http://ca.example/directory",
+      WAYPOST_ACME_EAB_HMAC_KEY: "not base64!",
+      WAYPOST_ACME_EMAIL: "nobody",
+    },
+  });
+  assert.equal(problems.length, 4, problems.join("\n"));
+  assert.ok(!problems.join("\n").includes("not base64!"));
+  assert.match(problemsOf({ environment: { WAYPOST_ACME_EAB_KEY_ID: "kid" } })[0] ?? "", /belong together/);
+});
+
+test("what is unlikely to be meant about certificates is warned of", () => {
+  const warningsOf = (environment: Record<string, string>) =>
+    configWarnings(
+      loadConfig({ environment: { WAYPOST_CNAME_TARGET: "edge.example.net", ...environment } }).config,
+    );
+  const agreed = { WAYPOST_ACME_TERMS_AGREED: "yes" };
+  const https = { WAYPOST_EDGE_HTTPS_LISTEN: "0.0.0.0:443" };
+  for (const [environment, warning] of [
+    [{}, undefined],
+    [https, /TERMS_AGREED is not set/],
+    [{ ...https, ...agreed }, undefined],
+    [agreed, /HTTPS_LISTEN is off/],
+    [{ ...agreed, WAYPOST_TLS: "external" }, /TLS is external/],
+    [{ ...https, ...agreed, WAYPOST_PUBLIC_HTTP_PORT: "8081" }, /PORT is not 80/],
+  ] as const) {
+    const warnings = warningsOf(environment);
+    assert.equal(warnings.length, warning === undefined ? 0 : 1, warnings.join());
+    if (warning !== undefined) assert.match(warnings[0] ?? "", warning);
   }
 });

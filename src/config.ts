@@ -12,6 +12,7 @@ import { parseEnv } from "node:util";
 import { isAddressOrCidr } from "./domain/address-list.ts";
 import { AppError } from "./domain/errors.ts";
 import { isLocalhost, parseHostname } from "./domain/hostname.ts";
+import type { CertificatePolicy } from "./domain/issuance.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -81,7 +82,34 @@ export const SETTINGS = {
   caFile: setting(
     "none",
     optional(pemFile),
-    "A file with certificate authorities (PEM) to trust besides the usual ones: when domains are probed over https, and when webhooks are posted.",
+    "A file with certificate authorities (PEM) to trust besides the usual ones: when domains are probed over https, when certificates are ordered, and when webhooks are posted.",
+  ),
+  acmeTermsAgreed: setting(
+    "no",
+    oneOf("no", ["no", "yes"]),
+    "`yes`: you agree to the terms of service of the CA at `WAYPOST_ACME_DIRECTORY`, and Waypost orders certificates there for secure tracking domains. Without it none is ordered.",
+  ),
+  acmeDirectory: setting(
+    "https://acme-v02.api.letsencrypt.org/directory",
+    (text) => directoryUrl(text ?? "https://acme-v02.api.letsencrypt.org/directory"),
+    "The ACME directory of the CA. The default is Let's Encrypt; to try things out, its staging environment.",
+  ),
+  acmeEmail: setting("none", optional(emailAddress), "Where the CA may reach you about your certificates."),
+  acmeEabKeyId: setting(
+    "none",
+    optional(atLeast(1)),
+    "The key identifier of an external account, for CAs that ask for one.",
+  ),
+  acmeEabHmacKey: setting(
+    "none",
+    optional(base64url),
+    "The key of the external account, in base64url as the CA hands it out.",
+    true,
+  ),
+  acmeOrdersPerHour: setting(
+    "90",
+    wholeNumber(90, 1, 10_000),
+    "Certificates that all machines together order in an hour. The default stays below Let's Encrypt's 300 in three hours; raise it when your CA has raised its limit.",
   ),
   cnameTarget: setting(
     "localhost",
@@ -269,6 +297,12 @@ export function loadConfig({
   return { config, warnings };
 }
 
+/** Where the certificates of tracking domains come from. */
+export function certificatePolicy({ tls, acmeTermsAgreed }: Config): CertificatePolicy {
+  if (tls === "external") return "none";
+  return acmeTermsAgreed === "yes" ? "managed" : "own";
+}
+
 /** The configuration as it may be logged: secrets only say whether they are set. */
 export function describeConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
@@ -309,10 +343,14 @@ function conflicts(config: Config): readonly string[] {
   const tls = tlsConflict(config);
   if (tls !== undefined) return [...same, tls];
   const isPart = config.roles.length < ROLES.length && config.databaseUrl === undefined;
+  const hasHalfAnAccount = (config.acmeEabKeyId === undefined) !== (config.acmeEabHmacKey === undefined);
   return [
     ...same,
     ...(isPart
       ? ["WAYPOST_ROLES of less than all need WAYPOST_DATABASE_URL: a SQLite file is one machine's"]
+      : []),
+    ...(hasHalfAnAccount
+      ? ["WAYPOST_ACME_EAB_KEY_ID and WAYPOST_ACME_EAB_HMAC_KEY belong together: set both or neither"]
       : []),
   ];
 }
@@ -520,6 +558,21 @@ function pemFile(path: string): string {
 
 function emailAddress(text: string): string {
   if (!/^[^\s@]+@[^\s@]+$/.test(text)) throw new Error(`must be an e-mail address, but is '${text}'`);
+  return text;
+}
+
+/** Plain http only where nobody can listen: a CA in a test. */
+function directoryUrl(text: string): string {
+  const { protocol, hostname: host, username, password } = URL.parse(text) ?? {};
+  const isLoopback = host === "localhost" || host === "127.0.0.1" || host === "[::1]";
+  if (protocol !== "https:" && !(protocol === "http:" && isLoopback))
+    throw new Error("must be an https:// URL");
+  if (username !== "" || password !== "") throw new Error("must be a URL without user name and password");
+  return text;
+}
+
+function base64url(text: string): string {
+  if (!/^[A-Za-z0-9_-]{16,}={0,2}$/.test(text)) throw new Error("must be base64url, as the CA hands it out");
   return text;
 }
 

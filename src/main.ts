@@ -9,14 +9,16 @@ import { join } from "node:path";
 import { startAuditRetention } from "./api/audit-retention.ts";
 import { type Authenticate, createAuthenticator } from "./api/authentication.ts";
 import { loadConsole } from "./api/console-files.ts";
+import type { ManagedCertificates } from "./api/managed-certificates.ts";
 import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
 import { limitPerTenant } from "./api/tenant-limit.ts";
+import { type CertificateService, startCertificates } from "./certificate-service.ts";
 import { createNamePolicy } from "./compliance/restricted-names.ts";
-import { type Config, listSettings } from "./config.ts";
+import { type Config, certificatePolicy, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
-import { type Hostname, isLocalhost } from "./domain/hostname.ts";
+import { canonicalHostname, type Hostname, isLocalhost } from "./domain/hostname.ts";
 import type { RecordOperationalEvent } from "./domain/operational-event.ts";
 import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
@@ -40,10 +42,10 @@ import { createMetrics } from "./ops/metrics.ts";
 import { createOperationalRecorder } from "./ops/operational-events.ts";
 import { createOpsServer, type OpsServer } from "./ops/server.ts";
 import { startSpoolWatch } from "./ops/spool-watch.ts";
-import type { WebhookCounts } from "./ops/webhook-counts.ts";
 import { openStore, type Store } from "./store/open-store.ts";
 import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
+import type { Issuer } from "./tls/issuer.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { seal } from "./token/sealed.ts";
 import type { VerificationChange } from "./verification/change-log.ts";
@@ -92,29 +94,31 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     return part;
   };
   try {
-    const masterSecret = readMasterSecret(config.dataDir, config.secret);
+    const { dataDir } = config;
+    const masterSecret = readMasterSecret(dataDir, config.secret);
     const store = await openStore(storeLocation(config), { onFatal: crash });
     up({ stop: () => store.close() });
-    await claimWriterSlots(store.machines, config.dataDir);
+    await claimWriterSlots(store.machines, dataDir);
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
-    const firstKey = await createFirstKey(store.apiKeys, {
-      dataDir: config.dataDir,
-      configured: config.apiKey,
-    });
-    const snapshot = up(
-      await startSnapshotPublisher({
-        source: snapshotSource(store),
-        path: join(config.dataDir, SNAPSHOT_FILE),
-        certificateFolder: join(config.dataDir, CERTIFICATE_FOLDER),
-        log,
-      }),
-    );
+    const firstKey = await createFirstKey(store.apiKeys, { dataDir, configured: config.apiKey });
+    const snapshot = up(await startPublishing({ config, store, log }));
     const spool = await startIngesting({ config, store, log, up });
     const isRestricted = createRestriction(config);
     const record = operationalRecorder(store, log);
-    const machine = readMachineId(config.dataDir);
+    const machine = readMachineId(dataDir);
     up(startSpoolWatch({ workers: () => edgeStats.current(Date.now()), machine, record }));
-    const verifier = createDomainVerifier({ config, store, keys, snapshot, isRestricted, record, log });
+    const certificates = await startCertificates({ config, store, masterSecret, log, up });
+    const { issuer } = certificates;
+    const verifier = createDomainVerifier({
+      config,
+      store,
+      keys,
+      snapshot,
+      issuer,
+      isRestricted,
+      record,
+      log,
+    });
     const webhooks = up(new WebhookParts({ config, store, masterSecret }));
     if (config.roles.includes("worker")) {
       startBackgroundWork({ config, store, verifier, log, up });
@@ -128,19 +132,20 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       metrics: startMetrics({ config, store, log, up }),
       authenticate,
       verifier,
+      issuer,
       webhooks,
       tail,
       isRestricted,
       masterSecret,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
     });
-    const ops = up(
-      createOperations({ store, spool, edgeStats, webhooks: webhooks.counts, roles: config.roles }),
-    );
+    const ops = up(createOperations({ config, store, spool, snapshot, certificates, edgeStats, webhooks }));
     const opsAddress = await ops.listen(config.opsListen);
     const apiAddress = config.roles.includes("api")
       ? await serveApi({ config, store, routes, authenticate, tail, log, up })
       : undefined;
+    // Stopped first of all: calls that wait for a certificate end with what is known.
+    if (issuer !== undefined) up(issuer);
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
     await stop();
@@ -226,43 +231,6 @@ function startBackgroundWork(parts: {
   up(startScheduler({ store: store.verification, verifier, now: Date.now, log: parts.log, intervalMs }));
 }
 
-function createApiRoutes(parts: {
-  config: Config;
-  store: Store;
-  authenticate: Authenticate;
-  verifier: Verifier;
-  webhooks: WebhookParts;
-  metrics: Pick<MetricsIndex, "ask">;
-  tail: LiveTail;
-  isRestricted: (domain: Hostname) => boolean;
-  masterSecret: string;
-  keys: () => KeyRing;
-}): readonly Route[] {
-  const { config, store, authenticate, verifier, webhooks, metrics, tail, isRestricted, masterSecret, keys } =
-    parts;
-  const version = packageVersion();
-  return createRoutes({
-    store,
-    authenticate,
-    messages: createMessageRecorder(store.messages),
-    tail,
-    keys,
-    sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
-    isRestricted,
-    verify: limitPerTenant((domain) => verifier.verify(domain, "asked")),
-    webhooks: webhooks.forApi(),
-    metrics,
-    ports: edgePorts(config),
-    honeypot: config.honeypotLink === "on",
-    cnameTarget: config.cnameTarget,
-    supportEmail: config.supportEmail,
-    sessionLifetimeMs: config.sessionHours * HOUR_MS,
-    version,
-    settings: { version, settings: [...listSettings(config)], warnings: [...configWarnings(config)] },
-    now: Date.now,
-  });
-}
-
 async function serveApi(parts: {
   config: Config;
   store: Store;
@@ -326,11 +294,22 @@ function createKeyRingSource(parts: {
   };
 }
 
+function startPublishing(parts: { config: Config; store: Store; log: Logger }): Promise<SnapshotPublisher> {
+  const { config, store, log } = parts;
+  return startSnapshotPublisher({
+    source: snapshotSource(store),
+    path: join(config.dataDir, SNAPSHOT_FILE),
+    certificateFolder: join(config.dataDir, CERTIFICATE_FOLDER),
+    log,
+  });
+}
+
 function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>[0]["source"] {
   return {
     stateVersion: () => store.trackingDomains.stateVersion(),
     changedHosts: (since) => store.trackingDomains.changedHosts(since),
     certificates: (domains) => store.certificates.material(domains),
+    acmeThumbprint: () => store.acmeAccounts.thumbprint(),
     sealedKeyRing: async () => {
       const installation = await store.installation.read();
       if (installation === undefined) throw new Error("the store has lost its installation record");
@@ -339,20 +318,72 @@ function snapshotSource(store: Store): Parameters<typeof startSnapshotPublisher>
   };
 }
 
+function createApiRoutes(parts: {
+  readonly config: Config;
+  readonly store: Store;
+  readonly authenticate: Authenticate;
+  readonly tail: LiveTail;
+  readonly keys: () => KeyRing;
+  readonly masterSecret: string;
+  readonly isRestricted: (domain: Hostname) => boolean;
+  readonly verifier: Verifier;
+  readonly issuer: Issuer | undefined;
+  readonly webhooks: WebhookParts;
+  readonly metrics: Pick<MetricsIndex, "ask">;
+}): readonly Route[] {
+  const { config, store, authenticate, tail, keys, masterSecret, isRestricted, issuer } = parts;
+  const version = packageVersion();
+  return createRoutes({
+    store,
+    authenticate,
+    messages: createMessageRecorder(store.messages),
+    tail,
+    keys,
+    sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
+    isRestricted,
+    verify: limitPerTenant((domain) => parts.verifier.verify(domain, "asked")),
+    certificatePolicy: certificatePolicy(config),
+    managedCertificates: issuer && manageCertificates(issuer),
+    webhooks: parts.webhooks.forApi(),
+    metrics: parts.metrics,
+    ports: edgePorts(config),
+    honeypot: config.honeypotLink === "on",
+    cnameTarget: config.cnameTarget,
+    supportEmail: config.supportEmail,
+    sessionLifetimeMs: config.sessionHours * HOUR_MS,
+    version,
+    settings: { version, settings: [...listSettings(config)], warnings: [...configWarnings(config)] },
+    now: Date.now,
+  });
+}
+
+/** For the API: looks at domains take their time, and no tenant may have all of it. */
+function manageCertificates(issuer: Issuer): ManagedCertificates {
+  const judge = limitPerTenant(({ domain, anew }: { domain: Hostname; anew: boolean }) =>
+    issuer.judge(domain, { anew }),
+  );
+  return {
+    judge: (domain, tenant, { anew }) => judge({ domain, anew }, tenant),
+    obtain: (domain, waitMs) => issuer.obtain(domain, waitMs),
+  };
+}
+
 interface VerifierParts {
   readonly config: Config;
   readonly store: Store;
   readonly keys: KeyRing;
   readonly snapshot: SnapshotPublisher;
+  readonly issuer: Issuer | undefined;
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly record: RecordOperationalEvent;
   readonly log: Logger;
 }
 
 function createDomainVerifier(parts: VerifierParts): Verifier {
-  const { config, store, keys, snapshot, isRestricted, log } = parts;
+  const { config, store, keys, snapshot, issuer, isRestricted, log } = parts;
   return createVerifier({
     store: store.verification,
+    certificates: issuer,
     isRestricted,
     isForeignHost: async (host, domain) => {
       const owner = snapshot.hosts().get(domain)?.owners[0] ?? PRIMARY_ACCOUNT;
@@ -394,20 +425,25 @@ async function reportChange(
 }
 
 function createOperations(parts: {
+  readonly config: Config;
   readonly store: Store;
   readonly spool: SpoolReader;
+  readonly snapshot: SnapshotPublisher;
+  readonly certificates: CertificateService;
   readonly edgeStats: EdgeStatsBook;
-  readonly webhooks: WebhookCounts;
-  readonly roles: Config["roles"];
+  readonly webhooks: WebhookParts;
 }): OpsServer {
-  const { store, spool, edgeStats, webhooks, roles } = parts;
+  const { config, store, spool, snapshot, certificates, edgeStats, webhooks } = parts;
+  const { work, counts } = certificates;
   const workers = () => edgeStats.current(Date.now());
   return createOpsServer({
-    notReady: () => whyNotReady(store, roles.includes("edge") ? edgeStats : undefined),
+    notReady: () => whyNotReady(store, config.roles.includes("edge") ? edgeStats : undefined),
+    isServed: (domain) => snapshot.hosts().get(canonicalHostname(domain))?.blocked === false,
     metrics: createMetrics({
       spool,
       workers,
-      ...(roles.includes("worker") ? { webhooks } : {}),
+      certificates: { summary: () => work?.summary(), counts },
+      ...(config.roles.includes("worker") ? { webhooks: webhooks.counts } : {}),
       now: Date.now,
     }),
   });

@@ -36,6 +36,31 @@ export const ERROR_KINDS = {
     message: "POST to webhook tokens URL failed",
     described: true,
   },
+  certificate_check_failed: {
+    status: 400,
+    message: "Certificate eligibility check failed",
+    described: true,
+  },
+  certificate_unverified: {
+    status: 400,
+    message: "Domain must be verified before enabling managed certificates",
+    described: true,
+  },
+  certificate_ineligible: {
+    status: 403,
+    message: "Domain is not eligible for managed certificates due to Let's Encrypt policies",
+    described: true,
+  },
+  certificate_forbidden: {
+    status: 403,
+    message: "Managed certificates cannot be issued for this domain due to Let's Encrypt policies",
+    described: true,
+  },
+  certificate_check_timed_out: {
+    status: 503,
+    message: "Certificate eligibility check timed out",
+    described: true,
+  },
   invalid_parameters: { status: 400, code: "1200", message: "invalid params", described: true },
   invalid_utf8: { status: 400, code: "1305", message: "invalid UTF-8", described: true },
   unauthorized: { status: 401, message: "Unauthorized.", described: false },

@@ -1,5 +1,6 @@
 /** Every route of the API, in one list. */
 import type { Hostname } from "../domain/hostname.ts";
+import type { CertificatePolicy } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
@@ -17,6 +18,7 @@ import { eventExportRoutes } from "./event-export.ts";
 import { eventStreamRoutes } from "./event-stream.ts";
 import { eventRoutes } from "./events.ts";
 import { type ApiKeyStore, keyRoutes } from "./keys.ts";
+import { type ManagedCertificates, managedCertificateRoutes } from "./managed-certificates.ts";
 import { type MetricDeps, metricRoutes } from "./metrics.ts";
 import { openLinkRoutes } from "./open-link.ts";
 import type { Route } from "./route.ts";
@@ -57,6 +59,8 @@ export interface RouteDeps {
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly verify: (domain: Hostname, tenant: SubaccountId) => Promise<Verification>;
   readonly webhooks: Omit<WebhookDeps, "webhooks" | "now">;
+  readonly certificatePolicy: CertificatePolicy;
+  readonly managedCertificates: ManagedCertificates | undefined;
   readonly ports: EdgePorts;
   readonly honeypot: boolean;
   readonly cnameTarget: string;
@@ -77,6 +81,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
       verification: store.verification,
     }),
     ...certificateRoutes({ ...store, sealKey: deps.sealKey, now }),
+    ...managedCertificateRoutes({ ...store, managedCertificates: deps.managedCertificates, now }),
     ...deepLinkRoutes(store),
     ...sendingDomainRoutes(store),
     ...subaccountRoutes({ ...store, now }),

@@ -4,20 +4,21 @@ import { Type } from "typebox";
 import { restrictedDomainText } from "../compliance/restricted-names.ts";
 import { AppError } from "../domain/errors.ts";
 import { canonicalHostname, type Hostname, parseHostname } from "../domain/hostname.ts";
-import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
-import {
-  CNAME_STATUSES,
-  type CnameStatus,
-  COMPLIANCE_STATUSES,
-  type ComplianceStatus,
-  documentedPort,
-  type TrackingDomain,
-} from "../domain/tracking-domain.ts";
+import type { CertificatePolicy } from "../domain/issuance.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
+import type { ComplianceStatus, TrackingDomain } from "../domain/tracking-domain.ts";
 import type { Verification } from "../verification/verifier.ts";
 import { DOMAIN_CHECKS, type DomainCheckDeps, describeChecks } from "./domain-checks.ts";
 import { type Tenant, visibleSubaccounts } from "./principal.ts";
 import { booleanParameter, subaccountsParameter } from "./query.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
+import {
+  DOMAIN_STATUS,
+  domainToWire,
+  type ShownHow,
+  statusToWire,
+  TRACKING_DOMAIN,
+} from "./tracking-domain-wire.ts";
 
 export interface TrackingDomainStore {
   /** Live domains, by name. */
@@ -55,6 +56,7 @@ export interface TrackingDomainDeps extends DomainCheckDeps {
   /** Whether the name may be a tracking domain of this installation. */
   readonly isRestricted: (domain: Hostname) => boolean;
   readonly supportEmail: string;
+  readonly certificatePolicy: CertificatePolicy;
   readonly now: () => number;
 }
 
@@ -65,27 +67,6 @@ const DOMAIN = {
   example: "example.domain.com",
 };
 
-const STATUS = Type.Object(
-  {
-    verified: Type.Boolean({ description: "True exactly when `cname_status` is `valid`." }),
-    cname_status: Type.Enum([...CNAME_STATUSES]),
-    compliance_status: Type.Enum([...COMPLIANCE_STATUSES]),
-  },
-  { additionalProperties: false },
-);
-const TRACKING_DOMAIN = Type.Object(
-  {
-    port: Type.Integer({ description: "80, or 443 when secure. Read only." }),
-    domain: Type.String(),
-    secure: Type.Boolean(),
-    default: Type.Boolean(),
-    status: STATUS,
-    subaccount_id: Type.Optional(
-      Type.Integer({ minimum: 1, description: "The owner, when it is a subaccount." }),
-    ),
-  },
-  { additionalProperties: false },
-);
 const NAME_ONLY = Type.Object({
   results: Type.Object({ domain: Type.String() }, { additionalProperties: false }),
 });
@@ -150,7 +131,7 @@ export function trackingDomainRoutes(deps: TrackingDomainDeps): readonly Route[]
       grant: "tracking_domains/view",
       summary: "Retrieve a tracking domain",
       replies: { 200: Type.Object({ results: TRACKING_DOMAIN }, { additionalProperties: false }) },
-      handle: async (call) => results(toWire(await find(call, call.tenant.read, deps))),
+      handle: async (call) => results(domainToWire(await find(call, call.tenant.read, deps), shown(deps))),
     }),
     routeWithBody({
       ...one,
@@ -185,8 +166,8 @@ function verificationRoutes(deps: TrackingDomainDeps): readonly Route[] {
       grant: "tracking_domains/manage",
       summary: "Verify a tracking domain",
       description:
-        "Looks at DNS and asks for a secret through the domain that only this installation's edge can answer.",
-      replies: { 200: Type.Object({ results: STATUS }, { additionalProperties: false }) },
+        "Looks at DNS and asks for a secret through the domain that only this installation's edge can answer. Of a secure domain whose certificate Waypost orders it waits for that too, for up to half a minute.",
+      replies: { 200: Type.Object({ results: DOMAIN_STATUS }, { additionalProperties: false }) },
       handle: (call) => verify(call, deps),
     }),
     route({
@@ -229,7 +210,8 @@ async function list(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
     subaccounts: visibleSubaccounts(call.tenant.read, wanted),
     ...(isDefault === undefined ? {} : { isDefault }),
   });
-  return results(domains.map(toWire));
+  const how = shown(deps);
+  return results(domains.map((domain) => domainToWire(domain, how)));
 }
 
 async function update(
@@ -260,12 +242,19 @@ async function verify(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
   switch (verification.kind) {
     case "verified":
     case "blocked":
-      return results(statusToWire(verification.state));
+      // Read again: a certificate may have come meanwhile.
+      return results(
+        statusToWire({ ...(await find(call, call.tenant.write, deps)), ...verification.state }, shown(deps)),
+      );
     case "failed":
       throw new AppError("unreachable_endpoint", verification.failure);
     case "not_found":
       throw notFound(domain);
   }
+}
+
+function shown({ now, certificatePolicy }: TrackingDomainDeps): ShownHow {
+  return { nowMs: now(), certificatePolicy };
 }
 
 async function find(
@@ -277,28 +266,6 @@ async function find(
   const found = await deps.trackingDomains.find(domain, scope);
   if (found === undefined) throw notFound(domain);
   return found;
-}
-
-function toWire(domain: TrackingDomain): object {
-  return {
-    port: documentedPort(domain.secure),
-    domain: domain.domain,
-    secure: domain.secure,
-    default: domain.isDefault,
-    status: statusToWire(domain),
-    ...(domain.subaccountId === PRIMARY_ACCOUNT ? {} : { subaccount_id: domain.subaccountId }),
-  };
-}
-
-function statusToWire(status: {
-  readonly cnameStatus: CnameStatus;
-  readonly complianceStatus: ComplianceStatus;
-}): object {
-  return {
-    verified: status.cnameStatus === "valid",
-    cname_status: status.cnameStatus,
-    compliance_status: status.complianceStatus,
-  };
 }
 
 function notFound(domain: string): AppError {

@@ -1,7 +1,7 @@
 /** `waypost check-config`: reads every setting, tries what can be tried, and says what `serve` would do. */
 import { lookup, Resolver } from "node:dns/promises";
 
-import { type Config, describeConfig, type LoadedConfig } from "../config.ts";
+import { type Config, certificatePolicy, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
@@ -14,6 +14,7 @@ export async function checkConfig({ config, warnings }: LoadedConfig): Promise<v
   for (const warning of [...warnings, ...configWarnings(config)]) console.log(`warning: ${warning}`);
   console.log(`files: ${await describeFiles(config)}`);
   console.log(`store: ${await describeStore(config)}`);
+  console.log(`certificates: ${describeCertificates(config)}`);
   console.log(`CNAME target: ${config.cnameTarget} ${await describeTarget(config)}`);
 }
 
@@ -42,6 +43,17 @@ async function describeStore(config: Config): Promise<string> {
     if (error instanceof AppError) return `${name}: ${error.message}`;
     process.exitCode = 1;
     return `${name} does not answer: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+function describeCertificates(config: Config): string {
+  switch (certificatePolicy(config)) {
+    case "managed":
+      return `ordered at ${config.acmeDirectory} for secure tracking domains whose owners bring none`;
+    case "own":
+      return "only those that owners bring: WAYPOST_ACME_TERMS_AGREED is not yes, so none is ordered";
+    case "none":
+      return "none: WAYPOST_TLS is external";
   }
 }
 

@@ -21,6 +21,11 @@ export type ErrorCode =
   | "unreachable_endpoint"
   | "webhook_target_failed"
   | "webhook_tokens_failed"
+  | "certificate_check_failed"
+  | "certificate_unverified"
+  | "certificate_ineligible"
+  | "certificate_forbidden"
+  | "certificate_check_timed_out"
   | "unavailable";
 
 /**

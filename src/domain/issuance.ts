@@ -6,6 +6,12 @@ import type { SubaccountId } from "./subaccount.ts";
 export const CERTIFICATE_SOURCES = ["own", "acme"] as const;
 export type CertificateSource = (typeof CERTIFICATE_SOURCES)[number];
 
+/**
+ * Where the certificates of an installation's domains come from. `managed`: Waypost orders them, for those whose owners bring none.
+ * `own`: from owners alone. `none`: something in front of the edge has them.
+ */
+export type CertificatePolicy = "managed" | "own" | "none";
+
 /** SparkPost's closed set of reasons for a certificate that could not be had. */
 export const CERTIFICATE_ERRORS = [
   "acme:rejected_identifier",
@@ -74,6 +80,8 @@ export interface NameToCertify {
   readonly domain: Hostname;
   /** `undefined`: deleted, and released by an operator. */
   readonly owner: SubaccountId | undefined;
+  /** When it came into being, in its present life. */
+  readonly createdAtMs: number;
   readonly isDeleted: boolean;
   readonly isBlocked: boolean;
   readonly secure: boolean;

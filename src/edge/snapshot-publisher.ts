@@ -25,6 +25,8 @@ export interface SnapshotSource {
   /** Of these domains, those that have one. */
   certificates(domains: readonly string[]): Promise<readonly PublishedCertificate[]>;
   sealedKeyRing(): Promise<string>;
+  /** Of the ACME account in use, when there is one. */
+  acmeThumbprint(): Promise<string | undefined>;
 }
 
 export interface SnapshotPublisherOptions {
@@ -96,9 +98,10 @@ async function publish(published: Published, options: SnapshotPublisherOptions):
   // Before the snapshot that names them.
   await publishCertificates(hosts, options);
   const sealedKeys = await source.sealedKeyRing();
+  const acmeThumbprint = await source.acmeThumbprint();
   // A host never goes away: deleted domains stay, as what they were.
   for (const { domain, ...entry } of hosts) published.hosts.set(domain, entry);
-  await writeSnapshot(path, { version, hosts: published.hosts, sealedKeys });
+  await writeSnapshot(path, { version, hosts: published.hosts, sealedKeys, acmeThumbprint });
   published.sealedKeys = sealedKeys;
   // Only now: what could not be written is read and written again.
   published.version = version;

@@ -16,7 +16,24 @@ export interface MetricSources {
     batches(): Iterable<readonly [outcome: string, count: number]>;
     events(): number;
   };
+  readonly certificates: CertificateSource;
   readonly now: () => number;
+}
+
+export interface CertificateSource {
+  /** `undefined` on machines that don't look after certificates. */
+  readonly summary: () =>
+    | {
+        /** Live secure domains. */
+        readonly byState: Readonly<Record<string, number>>;
+        readonly nextExpiryMs: number | undefined;
+      }
+    | undefined;
+  /** Of this process, from its start. */
+  readonly counts: {
+    readonly orders: Readonly<Record<string, number>>;
+    readonly failures: Readonly<Record<string, number>>;
+  };
 }
 
 /** Returns what renders the text exposition. */
@@ -27,6 +44,7 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   addReplyCounters(registry, sources);
   addWorkerMetrics(registry, sources);
   addWebhookCounters(registry, sources);
+  addCertificateMetrics(registry, sources);
   return async () => `${await registry.metrics()}${commitLatency(sources.workers())}`;
 }
 
@@ -44,6 +62,58 @@ function addSpoolGauges(registry: Registry, { spool, now }: MetricSources): void
       return oldestMs === undefined ? 0 : Math.max(0, (now() - oldestMs) / 1000);
     },
   );
+}
+
+function addCertificateMetrics(registry: Registry, { certificates, now }: MetricSources): void {
+  const registers = [registry];
+  new Gauge({
+    name: "waypost_certificates",
+    help: "Secure tracking domains by the state of their certificate",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      this.reset();
+      const { byState = {} } = certificates.summary() ?? {};
+      for (const [state, domains] of Object.entries(byState)) this.set({ state }, domains);
+    },
+  });
+  new Gauge({
+    name: "waypost_certificates_next_expiry_seconds",
+    help: "Seconds until the next certificate ends; absent without any",
+    registers,
+    collect() {
+      this.remove();
+      const nextExpiryMs = certificates.summary()?.nextExpiryMs;
+      if (nextExpiryMs !== undefined) this.set((nextExpiryMs - now()) / 1000);
+    },
+  });
+  for (const { name, help, label, counts } of [
+    {
+      name: "waypost_certificate_orders_total",
+      help: "Orders by what became of them",
+      label: "outcome",
+      counts: "orders",
+    },
+    {
+      name: "waypost_certificate_failures_total",
+      help: "Attempts to get a certificate that failed, by reason",
+      label: "reason",
+      counts: "failures",
+    },
+  ] as const) {
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, count] of Object.entries(certificates.counts[counts])) {
+          this.inc({ [label]: value }, count);
+        }
+      },
+    });
+  }
 }
 
 function addReplyCounters(registry: Registry, { workers }: MetricSources): void {

@@ -1,4 +1,7 @@
-/** `/healthz`, `/readyz` and `/metrics`, on a listener of their own that the internet does not see. */
+/**
+ * `/healthz`, `/readyz`, `/metrics`, and a proxy's question for which names it may get certificates, on a listener of their
+ * own that the internet does not see.
+ */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -7,6 +10,8 @@ export interface OpsOptions {
   readonly notReady: () => Promise<readonly string[]>;
   /** The Prometheus text exposition. */
   readonly metrics: () => Promise<string>;
+  /** Whether the name is a tracking domain whose links are answered. From memory: proxies ask it in the middle of handshakes. */
+  readonly isServed: (domain: string) => boolean;
 }
 
 export interface OpsServer {
@@ -16,7 +21,7 @@ export interface OpsServer {
 
 export function createOpsServer(options: OpsOptions): OpsServer {
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
-    answer(request.url?.split("?", 1)[0] ?? "", response, options).catch(() => {
+    answer(request.url ?? "", response, options).catch(() => {
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });
@@ -31,7 +36,8 @@ export function createOpsServer(options: OpsOptions): OpsServer {
   };
 }
 
-async function answer(path: string, response: ServerResponse, options: OpsOptions): Promise<void> {
+async function answer(url: string, response: ServerResponse, options: OpsOptions): Promise<void> {
+  const [path = "", query = ""] = url.split("?", 2);
   switch (path) {
     case "/healthz":
       return reply(response, 200, "ok\n");
@@ -45,6 +51,10 @@ async function answer(path: string, response: ServerResponse, options: OpsOption
     }
     case "/metrics":
       return reply(response, 200, await options.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+    case "/internal/tls/ask": {
+      const isServed = options.isServed(new URLSearchParams(query).get("domain") ?? "");
+      return isServed ? reply(response, 200, "ok\n") : reply(response, 404, "not found\n");
+    }
     default:
       return reply(response, 404, "not found\n");
   }

@@ -1,9 +1,16 @@
 /** The installation's account at each CA it has used: one key for all machines, sealed. */
-import { bumpStateVersion, type StateDatabase } from "./state-database.ts";
+import type { Selectable } from "kysely";
+
+import { type AcmeAccountsTable, bumpStateVersion, type StateDatabase } from "./state-database.ts";
 
 export interface AcmeAccountKey {
   readonly sealedKey: string;
   readonly thumbprint: string;
+}
+
+export interface AcmeAccount extends AcmeAccountKey {
+  /** When edges were told of it. */
+  readonly usedSinceMs: number;
 }
 
 export interface AcmeAccounts {
@@ -11,7 +18,7 @@ export interface AcmeAccounts {
    * The key for a CA. Of machines that ask at once for a new one, one calls `make`; all get the same. The edge answers
    * challenges for the CA that was asked for last.
    */
-  use(directory: string, make: () => AcmeAccountKey, nowMs: number): Promise<AcmeAccountKey>;
+  use(directory: string, make: () => AcmeAccountKey, nowMs: number): Promise<AcmeAccount>;
   /** Of the account in use. */
   thumbprint(): Promise<string | undefined>;
   /** Leaves a CA alone until then; an earlier time than what is known changes nothing. */
@@ -27,7 +34,7 @@ export function createAcmeAccounts({ db, write }: StateDatabase): AcmeAccounts {
     use: (directory, make, nowMs) =>
       write(async (transaction) => {
         const current = await inUse(transaction).executeTakeFirst();
-        if (current?.directory === directory) return toKey(current);
+        if (current?.directory === directory) return toAccount(current);
         const values = { used_since_ms: Math.max(nowMs, (current?.used_since_ms ?? 0) + 1) };
         const { sealedKey, thumbprint } = make();
         await transaction
@@ -36,7 +43,7 @@ export function createAcmeAccounts({ db, write }: StateDatabase): AcmeAccounts {
           .onConflict((conflict) => conflict.column("directory").doUpdateSet(values))
           .execute();
         await bumpStateVersion(transaction);
-        return toKey(await inUse(transaction).executeTakeFirstOrThrow());
+        return toAccount(await inUse(transaction).executeTakeFirstOrThrow());
       }),
 
     thumbprint: async () => (await inUse(db).executeTakeFirst())?.thumbprint,
@@ -61,6 +68,6 @@ export function createAcmeAccounts({ db, write }: StateDatabase): AcmeAccounts {
   };
 }
 
-function toKey(row: { readonly sealed_key: string; readonly thumbprint: string }): AcmeAccountKey {
-  return { sealedKey: row.sealed_key, thumbprint: row.thumbprint };
+function toAccount(row: Selectable<AcmeAccountsTable>): AcmeAccount {
+  return { sealedKey: row.sealed_key, thumbprint: row.thumbprint, usedSinceMs: row.used_since_ms };
 }

@@ -298,6 +298,7 @@ function named(db: Reader) {
     .select([
       "tracking_domains.domain",
       "subaccount_id",
+      "created_at_ms",
       "deleted_at_ms",
       "compliance_status",
       "secure",
@@ -334,6 +335,7 @@ function toName(row: NamedRow): NameToCertify {
   return {
     domain: row.domain,
     owner: row.subaccount_id ?? undefined,
+    createdAtMs: row.created_at_ms,
     isDeleted: row.deleted_at_ms !== null,
     isBlocked: row.compliance_status === "blocked",
     secure: Boolean(row.secure),

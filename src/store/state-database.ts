@@ -97,7 +97,7 @@ interface CertificatesTable {
   expiry_warnings: Generated<number>;
 }
 
-interface AcmeAccountsTable {
+export interface AcmeAccountsTable {
   directory: string;
   sealed_key: string;
   thumbprint: string;

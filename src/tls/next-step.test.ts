@@ -20,6 +20,7 @@ const ISSUANCE: Issuance = {
 const NAME: NameToCertify = {
   domain: parseHostname("click.example.com"),
   owner: 0,
+  createdAtMs: NOW - 99 * DAY,
   isDeleted: false,
   isBlocked: false,
   secure: true,

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { SettingKey } from "../../src/config.ts";
 import { startEdgeWorker } from "../../src/edge/worker.ts";
 import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
 import { readMasterSecret } from "../../src/master-secret.ts";
@@ -30,18 +31,30 @@ export interface TestInstallation extends TestApi {
 /** With an HTTPS listener, whose probes trust this authority. */
 export interface TestTls {
   readonly caFile: string;
+  /** Further settings. */
+  readonly settings?: Partial<Record<SettingKey, string>>;
 }
 
-export async function startTestInstallation(database: Database, tls?: TestTls): Promise<TestInstallation> {
+/** Known before anything of Waypost has started. */
+export interface Surroundings {
+  readonly edgePort: number;
+  readonly dns: DnsServer;
+}
+
+export async function startTestInstallation(
+  database: Database,
+  given?: TestTls | ((surroundings: Surroundings) => Promise<TestTls>),
+): Promise<TestInstallation> {
   const edgePort = await freePort();
   const tlsPort = await freePort();
   const dns = await startDnsServer({ [CNAME_TARGET]: { a: ["127.0.0.1"] } });
+  const tls = typeof given === "function" ? await given({ edgePort, dns }) : given;
   const api = await startTestApi(database, {
     cnameTarget: CNAME_TARGET,
     dnsServers: dns.address,
     probePrivate: "allow",
     publicHttpPort: String(edgePort),
-    ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile }),
+    ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile, ...tls.settings }),
   });
   const edge = await startEdgeWorker({
     listen: { host: "127.0.0.1", port: edgePort },

@@ -86,6 +86,7 @@ export function issuanceConformance(name: string, ground: Ground): void {
         {
           domain,
           owner: 5,
+          createdAtMs: NOW_MS,
           isDeleted: false,
           isBlocked: false,
           secure: true,
@@ -290,6 +291,7 @@ export function issuanceConformance(name: string, ground: Ground): void {
       assert.deepEqual(await issuances.find(domain), {
         domain,
         owner: 5,
+        createdAtMs: NOW_MS,
         isDeleted: false,
         isBlocked: false,
         secure: true,
@@ -397,8 +399,10 @@ export function issuanceConformance(name: string, ground: Ground): void {
       assert.deepEqual(await store.acmeAccounts.use("https://other.example", unexpected, NOW_MS), {
         sealedKey: "key 3",
         thumbprint: "print 3",
+        usedSinceMs: NOW_MS + 1,
       });
-      assert.deepEqual(await store.acmeAccounts.use(DIRECTORY, make(4), NOW_MS - 1), keys[0]);
+      const again = await store.acmeAccounts.use(DIRECTORY, make(4), NOW_MS - 1);
+      assert.deepEqual(again, { ...keys[0], usedSinceMs: NOW_MS + 2 });
       assert.equal(await store.acmeAccounts.thumbprint(), keys[0]?.thumbprint);
     });
 
