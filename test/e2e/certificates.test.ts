@@ -4,14 +4,14 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 
 import { parseHostname } from "../../src/domain/hostname.ts";
 import { CERTIFICATE_KEY_PURPOSE } from "../../src/edge/certificate-file.ts";
 import { openStore, type StoreLocation } from "../../src/store/open-store.ts";
 import { unseal } from "../../src/token/sealed.ts";
 import type { Answer } from "../api/harness.ts";
-import { type DnsServer, startDnsServer } from "../dns-server.ts";
+import { startDnsServer } from "../dns-server.ts";
 import { freePort } from "../free-port.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { type Exchange, type FaultProxy, startFaultProxy } from "../tls/fault-proxy.ts";
@@ -23,26 +23,26 @@ const SECRET = "e2e-secret-that-is-long-enough-for-us";
 const CNAME_TARGET = "edge.waypost.example";
 const DOMAIN = parseHostname("click.acme.com");
 
-interface Ground {
+interface Ground extends AsyncDisposable {
   readonly proxy: FaultProxy;
-  readonly dns: DnsServer;
   /** For every machine. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 /** A CA that validates at the edge of this installation. */
-async function prepare(t: TestContext, { ports }: Installation): Promise<Ground> {
+async function prepare({ ports }: Installation): Promise<Ground> {
+  await using started = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "waypost-ca-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  started.defer(() => rmSync(folder, { recursive: true }));
   const dns = await startDnsServer({
     [CNAME_TARGET]: { a: ["127.0.0.1"] },
     [DOMAIN]: { cname: CNAME_TARGET },
   });
-  t.after(() => dns.close());
+  started.defer(() => dns.close());
   const pebble = await startPebble({ httpPort: ports.edge, dnsServer: dns.address });
-  t.after(() => pebble.stop());
+  started.defer(() => pebble.stop());
   const proxy = await startFaultProxy(pebble);
-  t.after(() => proxy.close());
+  started.defer(() => proxy.close());
   const caFile = join(folder, "ca.pem");
   writeFileSync(caFile, `${pebble.caPem}${await pebble.rootPem()}`);
   const tlsPort = await freePort();
@@ -60,7 +60,8 @@ async function prepare(t: TestContext, { ports }: Installation): Promise<Ground>
     WAYPOST_ACME_DIRECTORY: proxy.directoryUrl,
     WAYPOST_ACME_TERMS_AGREED: "yes",
   };
-  return { proxy, dns, settings };
+  const all = started.move();
+  return { proxy, settings, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 const call = (waypost: WaypostProcess, method: string, path: string, body?: object): Promise<Answer> =>
@@ -96,7 +97,8 @@ function holdFinalize(proxy: FaultProxy): Promise<void> {
 
 test("a process that is killed in the middle of an order goes on with the same one when it is back", async (t) => {
   const installation = await createInstallation(t);
-  const { proxy, settings } = await prepare(t, installation);
+  await using ground = await prepare(installation);
+  const { proxy, settings } = ground;
   const first = await installation.serve(settings);
   await add(first);
   const held = holdFinalize(proxy);
@@ -113,7 +115,8 @@ test("a process that is killed in the middle of an order goes on with the same o
 
 test("a process that is stopped in the middle of an order stops in time, answers who waits, and leaves the order to the next", async (t) => {
   const installation = await createInstallation(t);
-  const { proxy, settings } = await prepare(t, installation);
+  await using ground = await prepare(installation);
+  const { proxy, settings } = ground;
   const first = await installation.serve(settings);
   await add(first);
   const held = holdFinalize(proxy);
@@ -134,7 +137,8 @@ test("two machines that are asked for the same name at once place one order", as
   const database = { WAYPOST_DATABASE_URL: shared.url };
   const one = await createInstallation(t, database);
   const other = await createInstallation(t, database);
-  const { proxy, settings } = await prepare(t, one);
+  await using ground = await prepare(one);
+  const { proxy, settings } = ground;
   const first = await one.serve(settings);
   const second = await other.serve({ ...settings, WAYPOST_ROLES: "api,worker" });
   await add(first);
@@ -151,7 +155,8 @@ test("two machines that are asked for the same name at once place one order", as
 
 test("no key stands in a log, a reply or a file, and no file of keys can be read by others", async (t) => {
   const installation = await createInstallation(t);
-  const { settings } = await prepare(t, installation);
+  await using ground = await prepare(installation);
+  const { settings } = ground;
   const waypost = await installation.serve(settings);
   await add(waypost);
   await verifyUntilItPasses(waypost);
