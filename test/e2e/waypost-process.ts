@@ -2,13 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Answer, type CallOptions, send } from "../api/harness.ts";
+import { freePort } from "../free-port.ts";
 
 export const CLI = resolve(import.meta.dirname, "../../src/cli.ts");
 const READY_WITHIN_MS = 60_000;
@@ -48,7 +48,7 @@ export async function createInstallation(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Installation> {
   const dataDir = mkdtempSync(join(tmpdir(), "waypost-e2e-"));
-  const [api, edge, ops] = await freePorts();
+  const [api, edge, ops] = [await freePort(), await freePort(), await freePort()];
   const environment = {
     PATH: process.env["PATH"] ?? "",
     WAYPOST_DATA_DIR: dataDir,
@@ -151,16 +151,4 @@ function kill(pid: number): void {
   } catch {
     // It ended by itself.
   }
-}
-
-async function freePorts(): Promise<[number, number, number]> {
-  const servers = [0, 1, 2].map(() => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  const [api = 0, edge = 0, ops = 0] = ports;
-  return [api, edge, ops];
 }
