@@ -1,5 +1,5 @@
 /**
- * `npm run screenshots [-- FOLDER]`: a picture of every page and state of the console, in both themes and at the width of a desktop and
+ * `npm run screenshots [-- FOLDER [SCENE…]]`: a picture of every page and state of the console, in both themes and at the width of a desktop and
  * of a phone, to be looked at. Without a folder it makes those of the documentation anew: the documented states, in
  * `docs/screenshots/`.
  */
@@ -14,11 +14,13 @@ import { buildConsole, isConsoleCurrent } from "./console-build.ts";
 const DOCUMENTED_FOLDER = resolve(import.meta.dirname, "../docs/screenshots");
 const THEMES = ["light", "dark"] as const;
 
-await main(process.argv[2]);
+await main(process.argv.slice(2));
 
-async function main(folder: string | undefined): Promise<void> {
+async function main([folder, ...names]: readonly string[]): Promise<void> {
   if (!isConsoleCurrent()) await buildConsole();
-  const scenes = folder === undefined ? SCENES.filter(({ isDocumented }) => isDocumented) : SCENES;
+  const scenes = SCENES.filter(({ name, isDocumented = false }) =>
+    folder === undefined ? isDocumented : names.length === 0 || names.includes(name),
+  );
   const widths = folder === undefined ? [DESKTOP.width] : [DESKTOP.width, PHONE.width];
   const looks = widths.flatMap((width) => THEMES.map((theme): Look => ({ width, theme })));
   await takeAll(scenes, looks, folder ?? DOCUMENTED_FOLDER);

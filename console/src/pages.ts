@@ -66,6 +66,26 @@ export const PAGES: readonly PageEntry[] = [
     grants: ["message_events/view"],
   },
   {
+    path: "/webhooks",
+    Component: page(async () => (await import("./pages/webhooks.tsx")).Webhooks),
+    name: "Webhooks",
+    group: "work",
+    what: "webhooks",
+    grants: ["webhooks/view"],
+  },
+  {
+    path: "/webhooks/add",
+    Component: page(async () => (await import("./pages/add-webhook.tsx")).AddWebhook),
+    what: "how webhooks are added",
+    grants: ["webhooks/modify"],
+  },
+  {
+    path: "/webhooks/:id",
+    Component: page(async () => (await import("./pages/webhook.tsx")).WebhookPage),
+    what: "webhooks",
+    grants: ["webhooks/view"],
+  },
+  {
     path: "/tester",
     Component: page(async () => (await import("./pages/tester.tsx")).Tester),
     name: "Link tester",

@@ -28,6 +28,7 @@ export const AREAS = {
   domains: ["domains", "add", "domain"],
   events: ["events"],
   messages: ["tester"],
+  webhooks: ["webhooks", "webhook"],
 } as const;
 
 export function areaOf({ name }: Scene): string {
@@ -299,6 +300,77 @@ export const SCENES: readonly Scene[] = [
     as: "viewer",
     path: "/events",
     shows: "message_events/view",
+  },
+  {
+    name: "webhooks",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    shows: "Failing",
+    isDocumented: true,
+  },
+  { name: "webhooks-empty", stage: "empty", as: "operator", path: "/webhooks", shows: "no webhook yet" },
+  {
+    name: "webhooks-error",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    arrange: fails("**/api/v1/webhooks"),
+    shows: "could not be loaded",
+  },
+  { name: "webhooks-no-permission", stage: "usual", as: "viewer", path: "/webhooks", shows: "webhooks/view" },
+  { name: "webhooks-add", stage: "usual", as: "operator", path: "/webhooks/add", shows: "Whose events" },
+  {
+    name: "webhooks-add-refused",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks/add",
+    act: async (page) => {
+      await page.getByLabel("Name").fill("Clicks to the shop");
+      await page.getByLabel("Target").fill("http://127.0.0.1:9/nobody");
+      await page.getByLabel("Authentication").selectOption("basic");
+      await page.getByLabel("User name").fill("shop");
+      await page.getByRole("button", { name: "Add the webhook" }).click();
+    },
+    shows: /There was no answer/,
+  },
+  {
+    name: "webhook-failing",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    act: (page) => page.getByRole("link", { name: "Data warehouse" }).click(),
+    shows: "Will be tried again",
+    isDocumented: true,
+  },
+  {
+    name: "webhook-delivers",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    act: async (page) => {
+      await page.getByRole("link", { name: "Clicks to the shop" }).click();
+      await page.getByRole("button", { name: "Send a test" }).click();
+    },
+    shows: "The target took the test",
+  },
+  {
+    name: "webhook-delete",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    act: async (page) => {
+      await page.getByRole("link", { name: "Clicks to the shop" }).click();
+      await page.getByRole("button", { name: "Delete this webhook" }).click();
+    },
+    shows: "what waits for it is dropped",
+  },
+  {
+    name: "webhook-unknown",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks/00000000-0000-4000-8000-000000000000",
+    shows: "no such webhook",
   },
   { name: "tester", stage: "usual", as: "operator", path: "/tester", shows: "Nothing is sent from here" },
   {

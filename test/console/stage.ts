@@ -6,9 +6,12 @@ import { openStore, type Store } from "../../src/store/open-store.ts";
 import type { Evidence } from "../../src/verification/evidence.ts";
 import { FIRST_KEY } from "../api/harness.ts";
 import { CNAME_TARGET, startTestInstallation, type TestInstallation } from "../api/with-edge.ts";
+import { type Receiver, startReceiver } from "../webhooks/receiver.ts";
 
 export interface Stage extends AsyncDisposable {
   readonly waypost: TestInstallation;
+  /** Of webhooks. What it gets under `/failing` it takes when it is a test, and refuses when it is not. */
+  readonly receiver: Receiver;
   /** The installation's own, by a second connection. */
   readonly store: Store;
   readonly url: string;
@@ -19,12 +22,20 @@ export { FIRST_KEY };
 export async function startStage(): Promise<Stage> {
   const waypost = await startTestInstallation("sqlite");
   const store = await openStore({ kind: "sqlite", dir: waypost.dataDir });
+  const receiver = await startReceiver({
+    behave: (response, { eventIds }, { url = "" }) => {
+      response.statusCode = url.endsWith("/failing") && eventIds.length > 0 ? 503 : 200;
+      response.end();
+    },
+  });
   return {
     waypost,
     store,
+    receiver,
     url: `http://127.0.0.1:${waypost.control.apiAddress?.port}`,
     [Symbol.asyncDispose]: async () => {
       await store.close();
+      await receiver[Symbol.asyncDispose]();
       await waypost[Symbol.asyncDispose]();
     },
   };
@@ -130,6 +141,18 @@ async function recordCheck(
     },
     (current) => ({ ...current, cnameStatus, nextCheckAtMs: Date.now() + 15 * 60_000 }),
   );
+}
+
+/** One that delivers, one that fails as soon as there are events, one that is paused. */
+export async function addWebhooks({ waypost, receiver }: Stage): Promise<void> {
+  const events = ["click", "link_unsubscribe"];
+  for (const webhook of [
+    { name: "Clicks to the shop", target: receiver.url, events },
+    { name: "Data warehouse", target: `${receiver.url}/failing`, events: ["open", "initial_open", "click"] },
+    { name: "Pager of the mail team", target: receiver.url, kind: "operational", events: ["domain_broken"] },
+    { name: "The former shop", target: receiver.url, events, active: false },
+  ])
+    await waypost.call("POST", "/api/v1/webhooks", { body: webhook });
 }
 
 const EVENT_COUNT = 240;

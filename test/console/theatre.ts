@@ -3,7 +3,16 @@ import type { Browser, BrowserContext } from "playwright-core";
 
 import { type Look, openTab, signIn, type Tab } from "./browser.ts";
 import { playScene, type Scene } from "./scenes.ts";
-import { addDomains, addEvents, addThousands, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import {
+  addDomains,
+  addEvents,
+  addThousands,
+  addWebhooks,
+  FIRST_KEY,
+  makeKey,
+  type Stage,
+  startStage,
+} from "./stage.ts";
 
 const TEN_THOUSAND = 10_000;
 
@@ -45,6 +54,7 @@ async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
   const stage = await startStage();
   if (name === "usual") {
     await addDomains(stage);
+    await addWebhooks(stage);
     await addEvents(stage);
   } else await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour Books" } });
   if (name === "large") await addThousands(stage, TEN_THOUSAND);
