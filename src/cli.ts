@@ -6,6 +6,7 @@ import {
   addImportCommands,
   addMessageCommands,
   addRemoteDomainCommands,
+  addWebhookCommands,
 } from "./command-line/remote-commands.ts";
 import { addBackupCommands, addServerCommands, addSetupCommands } from "./command-line/server-commands.ts";
 import {
@@ -37,6 +38,7 @@ addRemoteDomainCommands(domains);
 addOperatorDomainCommands(domains);
 addMessageCommands(program);
 addEventCommands(program);
+addWebhookCommands(program);
 addImportCommands(program);
 addKeyringCommands(program);
 addKeyCommands(program);

@@ -1,10 +1,14 @@
 /** Commands that talk to a running server: they take its URL and a key, not its settings. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 
-import { EVENT_FILTERS } from "../commands/remote-events.ts";
+import { FILTER_OPTIONS, TIME_OPTIONS } from "../commands/event-options.ts";
 
 /** Adds how a server is named, and `--json`. */
 function withRemote(command: Command): Command {
+  return withServer(command).option("--json", "print JSON, for programs");
+}
+
+function withServer(command: Command): Command {
   return command
     .option(
       "--url <url>",
@@ -15,8 +19,7 @@ function withRemote(command: Command): Command {
       "API key; better in WAYPOST_API_KEY or a profile, where no list of processes shows it",
     )
     .option("--profile <name>", "a profile's name: ~/.config/waypost/<name>.profile")
-    .option("--subaccount <id>", "act for a subaccount")
-    .option("--json", "print JSON, for programs");
+    .option("--subaccount <id>", "act for a subaccount");
 }
 
 export function addRemoteDomainCommands(domains: Command): void {
@@ -45,14 +48,84 @@ export function addRemoteDomainCommands(domains: Command): void {
 export function addEventCommands(program: Command): void {
   const commands = () => import("../commands/remote-events.ts");
   const events = program.command("events").description("what recipients did");
-  withFilters(events.command("search").description("search for events, newest first"))
+  withRemote(
+    withOptions(events.command("search").description("search for events, newest first"), [
+      ...TIME_OPTIONS,
+      ...FILTER_OPTIONS,
+    ]),
+  )
     .option("--limit <count>", "how many (default: 50)")
     .action(async (options) => (await commands()).searchEvents(options));
+  withRemote(
+    withOptions(
+      events.command("tail").description("show events as they happen, until interrupted"),
+      FILTER_OPTIONS,
+    ),
+  ).action(async (options) => (await commands()).tailEvents(options));
+  withServer(
+    withOptions(events.command("export").description("all events that match, as CSV or JSON lines"), [
+      ...TIME_OPTIONS,
+      ...FILTER_OPTIONS,
+    ]),
+  )
+    .addOption(new Option("--format <format>", "csv or ndjson").choices(["csv", "ndjson"]).default("csv"))
+    .option("--output <file>", "a new file (default: standard output)")
+    .action(async (options) => (await import("../commands/event-export.ts")).exportEvents(options));
 }
 
-function withFilters(command: Command): Command {
-  for (const [name, description] of EVENT_FILTERS) command.option(`--${name} <value>`, description);
-  return withRemote(command);
+function withOptions(
+  command: Command,
+  options: readonly (readonly [name: string, description: string])[],
+): Command {
+  for (const [name, description] of options) command.option(`--${name} <value>`, description);
+  return command;
+}
+
+export function addWebhookCommands(program: Command): void {
+  const commands = () => import("../commands/remote-webhooks.ts");
+  const webhooks = program.command("webhooks").description("where events are posted to");
+  withRemote(webhooks.command("create <url>").description("create a webhook; its target is tried first"))
+    .option("--name <name>", "what it is called (default: the URL)")
+    .option("--events <list>", "types, separated by commas (default: all that there are)")
+    .option("--operational", "tell of the installation, not of recipients")
+    .action(async (target: string, options) => (await commands()).createWebhook(target, options));
+  withRemote(webhooks.command("list").description("list webhooks")).action(async (options) =>
+    (await commands()).listWebhooks(options),
+  );
+  withRemote(webhooks.command("update <id>").description("change a webhook; a new target is tried first"))
+    .option("--name <name>", "what it is called")
+    .option("--target <url>", "where it posts to")
+    .option("--events <list>", "types, separated by commas")
+    .addOption(new Option("--active <yes|no>", "whether it posts").choices(["yes", "no"]))
+    .action(async (id: string, options) => (await commands()).updateWebhook(id, options));
+  withRemote(webhooks.command("rm <id>").description("delete a webhook: nothing more is sent"))
+    .option("-y, --yes", "don't ask for its id")
+    .action(async (id: string, options) => (await commands()).removeWebhook(id, options));
+  for (const [name, description, run] of [
+    ["show", "show a webhook", "showWebhook"],
+    ["test", "send the test request again", "testWebhook"],
+    ["replays", "list what was and is sent again", "listReplays"],
+  ] as const) {
+    withRemote(webhooks.command(`${name} <id>`).description(description)).action(
+      async (id: string, options) => (await commands())[run](id, options),
+    );
+  }
+  addBatchCommands(webhooks);
+}
+
+function addBatchCommands(webhooks: Command): void {
+  const commands = () => import("../commands/remote-webhooks.ts");
+  withRemote(webhooks.command("batches <id>").description("what failed in the last 24 hours"))
+    .option("--dead", "only what was given up, in the last 30 days")
+    .action(async (id: string, options) => (await commands()).listBatches(id, options));
+  withRemote(webhooks.command("replay <id>").description("send events again"))
+    .option("--from <time>", "those from this time on: 2026-11-21T21:00:00Z, or a time ago like 24h")
+    .option("--event <id>", "those from this event on")
+    .option("--batch <id>", "a batch that was given up")
+    .action(async (id: string, options) => (await commands()).replayWebhook(id, options));
+  withRemote(webhooks.command("rotate-secret <id>").description("make a new signing secret"))
+    .option("--overlap <hours>", "how long the old one signs too (default: 24)")
+    .action(async (id: string, options) => (await commands()).rotateSecret(id, options));
 }
 
 export function addMessageCommands(program: Command): void {

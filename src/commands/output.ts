@@ -1,4 +1,5 @@
 /** What commands print: tables for people, JSON for programs. Text from outside never reaches a terminal as control codes. */
+import { once } from "node:events";
 import { styleText } from "node:util";
 
 export interface Column<Row> {
@@ -9,10 +10,12 @@ export interface Column<Row> {
 }
 
 const GAP = "  ";
-const MIN_FLEXIBLE = 12;
+const MIN_FLEXIBLE = 6;
 /** Where output goes that is no terminal: a file or a program, for which nothing is shortened. */
 const UNLIMITED = Number.POSITIVE_INFINITY;
 const ELLIPSIS = "…";
+const BAR_CHARS = 30;
+const BAR_EVERY_MS = 200;
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
@@ -38,13 +41,31 @@ export function printTable<Row>(
     Math.max(title.length, ...cells.map((line) => (line[index] ?? "").length)),
   );
   const widths = fitted(natural, columns, width);
-  const line = (texts: readonly string[]): string =>
-    texts
-      .map((text, index) => shorten(text, widths[index] ?? 0).padEnd(widths[index] ?? 0))
-      .join(GAP)
-      .trimEnd();
+  const line = (texts: readonly string[]): string => {
+    const padded = texts.map((text, index) => shorten(text, widths[index] ?? 0).padEnd(widths[index] ?? 0));
+    return cut(padded.join(GAP).trimEnd(), width);
+  };
   console.log(styleText("bold", line(columns.map(({ title }) => title))));
   for (const texts of cells) console.log(line(texts));
+}
+
+/** A line of a table that nobody knows the end of: fitted to the terminal by itself. */
+export function printRow<Row>(row: Row, columns: readonly Column<Row>[], width = terminalWidth()): void {
+  const cells = columns.map(({ value }) => plain(value(row)));
+  const widths = fitted(
+    cells.map(({ length }) => length),
+    columns,
+    width,
+  );
+  console.log(
+    cut(
+      cells
+        .map((text, index) => shorten(text, widths[index] ?? 0))
+        .join(GAP)
+        .trimEnd(),
+      width,
+    ),
+  );
 }
 
 /** `name: value` lines, values aligned. */
@@ -67,6 +88,36 @@ export function endWhenNobodyReads(): void {
     if (error.code !== "EPIPE") throw error;
     process.exit(0);
   });
+}
+
+/** To standard output; resolves once it has room for more. */
+export async function write(chunk: Uint8Array | string): Promise<void> {
+  if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+}
+
+/** How much of something long there is already, on one line of the terminal that stderr is. */
+export function createBar(): {
+  readonly isDue: boolean;
+  show(share: number | undefined, text: string): void;
+  end(): void;
+} {
+  let shownAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    get isDue() {
+      return performance.now() - shownAtMs >= BAR_EVERY_MS;
+    },
+    show: (share, text) => {
+      shownAtMs = performance.now();
+      process.stderr.write(`\r\u001b[K${share === undefined ? "" : barOf(share)}${text}`);
+    },
+    end: () => process.stderr.write("\n"),
+  };
+}
+
+function barOf(share: number): string {
+  const part = Math.min(1, Math.max(0, share));
+  const percent = String(Math.floor(part * 100)).padStart(3);
+  return `[${"#".repeat(Math.round(part * BAR_CHARS)).padEnd(BAR_CHARS)}] ${percent} %  `;
 }
 
 /** Says on stderr how far something long has come; on a terminal on one line, elsewhere now and then. */
@@ -116,4 +167,9 @@ function shorten(text: string, width: number): string {
   const head = Math.ceil((width - 1) / 2);
   const tail = width - 1 - head;
   return `${text.slice(0, head)}${ELLIPSIS}${tail === 0 ? "" : text.slice(-tail)}`;
+}
+
+/** For terminals on which not even the shortest columns have room beside each other. */
+function cut(line: string, width: number): string {
+  return line.length <= width ? line : `${line.slice(0, width - 1)}${ELLIPSIS}`;
 }

@@ -1,9 +1,9 @@
 /** `waypost domains add|list|show|verify|default|rm`: tracking domains of a running server. */
-import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 
 import { AppError } from "../domain/errors.ts";
+import { confirmByName } from "./confirm.ts";
 import { plain, printFacts, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type Remote, type RemoteOptions } from "./remote.ts";
 
@@ -114,23 +114,11 @@ export async function setDefaultDomain(
 
 export async function removeDomain(domain: string, options: RemoveDomainOptions): Promise<void> {
   const remote = connect(options);
-  if (!options.yes) await confirmByName(domain);
+  if (!options.yes)
+    await confirmByName(domain, "links that were already sent keep working; new mail does not use it.");
   await remote.call("DELETE", pathOf(domain));
   if (options.json) return printJson({ domain, deleted: true });
   console.log(`${plain(domain)} is deleted. Links that were already sent keep working.`);
-}
-
-async function confirmByName(domain: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new AppError("invalid_parameters", "Use --yes where nobody can be asked");
-  console.error(
-    `Deleting ${plain(domain)}: links that were already sent keep working; new mail does not use it.`,
-  );
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question("Type its name to delete it: ");
-  terminal.close();
-  if (answer.trim().toLowerCase() !== domain.toLowerCase()) {
-    throw new AppError("invalid_parameters", "That is not its name: nothing was deleted.");
-  }
 }
 
 async function waitUntilVerified(

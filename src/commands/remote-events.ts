@@ -1,28 +1,17 @@
-/** `waypost events search`: what recipients did, from a running server. */
+/** `waypost events search|tail`: what recipients did, from a running server. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { AppError } from "../domain/errors.ts";
-import { type Column, printJson, printTable } from "./output.ts";
-import { connect, field, listOf, type Remote, type RemoteOptions } from "./remote.ts";
-
-/** The API's filters, by their names there. */
-export const EVENT_FILTERS = [
-  ["from", "2026-11-21T21:00:00Z, or a time ago like 30m, 24h, 7d"],
-  ["to", "exclusive"],
-  ["events", "types, separated by commas"],
-  ["recipients", "addresses"],
-  ["recipient-domains", "domains of addresses"],
-  ["campaigns", "campaign ids"],
-  ["subjects", "words of subjects"],
-  ["messages", "message ids"],
-  ["tracking-domains", "host names"],
-  ["subaccounts", "numbers"],
-] as const;
-
-export type EventOptions = RemoteOptions & { readonly json?: true } & Readonly<Record<string, unknown>>;
+import { type EventOptions, filtersOf } from "./event-options.ts";
+import { readEventStream } from "./event-stream.ts";
+import { type Column, printJson, printRow, printTable, write } from "./output.ts";
+import { connect, field, listOf, type Remote } from "./remote.ts";
 
 const EVENTS = "/api/v1/events/message";
+const STREAM = "/api/v1/events/stream";
+const RECONNECT_MS = 2000;
 const DEFAULT_LIMIT = 50;
 const PER_PAGE = 1000;
-const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const COLUMNS: readonly Column<unknown>[] = [
   { title: "TIME", value: (event) => String(field(event, "timestamp")).slice(0, 19).replace("T", " ") },
   { title: "EVENT", value: (event) => field(event, "type") },
@@ -43,6 +32,35 @@ export async function searchEvents(options: EventOptions): Promise<void> {
   printTable(found, COLUMNS, "No events match.");
 }
 
+/** Until it is interrupted: a connection that breaks is made anew, and goes on where it was. */
+export async function tailEvents(options: EventOptions): Promise<void> {
+  const remote = connect(options);
+  let lastId: string | undefined;
+  let isBroken = false;
+  for (;;) {
+    try {
+      const query = { ...filtersOf(options), last_event_id: lastId };
+      const { body } = await remote.open("GET", STREAM, { query });
+      for await (const { id, data } of body === null ? [] : readEventStream(body)) {
+        isBroken = false;
+        lastId = id ?? lastId;
+        if (data !== undefined) await tell(data, options.json);
+      }
+    } catch (error) {
+      // What never worked is not waited for.
+      if (!(error instanceof AppError) || error.code !== "unavailable" || lastId === undefined) throw error;
+      if (!isBroken) console.error(`Trying again until it works: ${error.message}`);
+      isBroken = true;
+    }
+    await sleep(RECONNECT_MS);
+  }
+}
+
+async function tell(data: string, json: true | undefined): Promise<void> {
+  if (json) return write(`${data}\n`);
+  printRow(JSON.parse(data) as unknown, COLUMNS);
+}
+
 async function* pages(remote: Remote, options: EventOptions, perPage: number): AsyncGenerator<unknown> {
   let path = EVENTS;
   let query: Readonly<Record<string, string>> = { ...filtersOf(options), per_page: String(perPage) };
@@ -54,28 +72,6 @@ async function* pages(remote: Remote, options: EventOptions, perPage: number): A
     path = next;
     query = {};
   }
-}
-
-function filtersOf(options: EventOptions): Readonly<Record<string, string>> {
-  const given = EVENT_FILTERS.flatMap(([name]) => {
-    const value = options[camelCase(name)];
-    if (typeof value !== "string") return [];
-    return [
-      [name.replaceAll("-", "_"), name === "from" || name === "to" ? parseTime(value) : value] as const,
-    ];
-  });
-  return Object.fromEntries(given);
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-(\w)/g, (_dash, letter: string) => letter.toUpperCase());
-}
-
-/** `24h` is that long ago; anything else is the server's to read. */
-function parseTime(text: string): string {
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  if (count === undefined || unit === undefined) return text;
-  return new Date(Date.now() - Number(count) * UNITS[unit as keyof typeof UNITS]).toISOString();
 }
 
 function parseLimit(text: unknown): number {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseEnv } from "node:util";
 
 import { clientEnvironment, loadConfig } from "../config.ts";
-import { AppError } from "../domain/errors.ts";
+import { AppError, type ErrorCode } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 
 export interface RemoteOptions {
@@ -30,6 +30,8 @@ export interface Remote {
   readonly url: string;
   /** The reply's JSON; `undefined` for an empty one. Throws `AppError` with the server's own words. */
   call(method: string, path: string, options?: CallOptions): Promise<unknown>;
+  /** The reply as it comes, when it is a success: its body may take for ever. */
+  open(method: string, path: string, options?: CallOptions): Promise<Response>;
 }
 
 interface Address {
@@ -57,6 +59,15 @@ export function connect(options: RemoteOptions, warn: (line: string) => void = c
     call: async (method, path, given = {}) => {
       const response = await send(method, path, given, AbortSignal.timeout(given.timeoutMs ?? TIMEOUT_MS));
       return readJson(await succeeded(response));
+    },
+    open: async (method, path, given = {}) => {
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(), given.timeoutMs ?? TIMEOUT_MS);
+      try {
+        return await succeeded(await send(method, path, given, late.signal));
+      } finally {
+        clearTimeout(timer);
+      }
     },
   };
 }
@@ -165,8 +176,15 @@ function reasonOf(error: unknown): string {
 async function succeeded(response: Response): Promise<Response> {
   if (response.ok) return response;
   const described = describeErrors(await readJson(response).catch(() => undefined));
-  const code = response.status === 404 ? "not_found" : "invalid_parameters";
-  throw new AppError(code, described ?? `the server answered with HTTP status ${response.status}`);
+  throw new AppError(
+    codeOf(response.status),
+    described ?? `the server answered with HTTP status ${response.status}`,
+  );
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 404) return "not_found";
+  return status >= 500 ? "unavailable" : "invalid_parameters";
 }
 
 /** SparkPost's error bodies: `{errors: [{message, description?, code?}]}`. */

@@ -3,51 +3,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 
+import { inTerminal, runWith, startInstallation } from "./run-command.ts";
 import { SPARKPOST_KEY, startSparkpost } from "./sparkpost-server.ts";
-import { CLI, createInstallation, type Installation } from "./waypost-process.ts";
+import { CLI, createInstallation } from "./waypost-process.ts";
 import { KEY, until } from "./wrapped-link.ts";
-
-interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command line with something on its standard input. */
-async function runWith(
-  input: string,
-  { environment }: Installation,
-  args: readonly string[],
-  more: Readonly<Record<string, string>> = {},
-): Promise<Ran> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: { ...environment, ...more } });
-  child.stdin.end(input);
-  const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => stream.setEncoding("utf8").toArray());
-  const [code] = await once(child, "close");
-  return { code, stdout: (await stdout)?.join("") ?? "", stderr: (await stderr)?.join("") ?? "" };
-}
-
-/** As a shell would, in a terminal of so many columns. */
-async function inTerminal(columns: number, { environment }: Installation, command: string): Promise<Ran> {
-  const waypost = `${process.execPath} ${CLI}`;
-  const script = `stty cols ${columns}; ${command.replaceAll("waypost", waypost)}`;
-  const child = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
-    env: { ...environment, TERM: "xterm" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => stream.setEncoding("utf8").toArray());
-  const [code] = await once(child, "close");
-  return { code, stdout: (await stdout)?.join("") ?? "", stderr: (await stderr)?.join("") ?? "" };
-}
-
-async function startInstallation(t: TestContext): Promise<Installation> {
-  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
-  await installation.serve();
-  return installation;
-}
 
 test("a domain is added, verified, made the default, shown and deleted from the command line", async (t) => {
   const installation = await startInstallation(t);
