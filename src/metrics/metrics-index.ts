@@ -42,9 +42,9 @@ export interface MetricsIndex {
 }
 
 const IDLE_MS = 500;
-const STEP_SIZE = 2000;
+const STEP_SIZE = 5000;
 /** While much is to be read, what many steps added is brought to the disk at once. */
-const STEPS_A_COMMIT = 10;
+const STEPS_A_COMMIT = 4;
 const DROP_EVERY_MS = 3_600_000;
 const REPORT_EVERY_MS = 10_000;
 const RETRY_DELAYS_MS = [250, 1000, 5000, 15_000] as const;
@@ -164,13 +164,15 @@ class FollowingIndex {
     const signal = AbortSignal.any([this.#stopping.signal, ended]);
     let { positions } = state;
     let dropAtMs = 0;
-    let steps = 0;
+    let uncommitted = 0;
     const report = this.#createReport();
     while (!signal.aborted) {
       const { batch, isLast } = await readStep(stores, positions, STEP_SIZE);
-      steps += 1;
-      if (!isLast || !isDeepStrictEqual(batch.positions, positions))
-        await writer.send({ kind: "append", batch, commits: isLast || steps % STEPS_A_COMMIT === 0 });
+      if (uncommitted > 0 || !isDeepStrictEqual(batch.positions, positions)) {
+        const commits = isLast || uncommitted + 1 === STEPS_A_COMMIT;
+        await writer.send({ kind: "append", batch, commits });
+        uncommitted = commits ? 0 : uncommitted + 1;
+      }
       positions = batch.positions;
       await report(positions, isLast);
       succeeded();

@@ -350,6 +350,19 @@ onBothDatabases("the metrics index", (database) => {
     assert.deepEqual(other.warnings, ["the metrics index is of another event store, it is built anew"]);
   });
 
+  test("all of many events are counted, however they divide into what is read at a time", async () => {
+    await using rig = await Rig.create(database);
+    for (let count = 0; count < 60_000; count += 20_000) {
+      const some = Array.from({ length: 20_000 }, (_, n) => ({
+        ...SOME_EVENTS[0]!,
+        eventId: BigInt(count + n),
+      }));
+      await rig.store.events.append(some);
+      const question = { ...EVERYTHING, nowMs: rig.nowMs };
+      await ask(rig, question, [{ label: "", counts: [count + 20_000, 1] }]);
+    }
+  });
+
   test("messages are not counted for a time of which only some are known", async () => {
     await using rig = await Rig.create(database);
     const story = new Story(rig);
