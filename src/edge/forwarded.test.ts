@@ -41,6 +41,11 @@ test("what a client writes into X-Forwarded-For itself is not believed", () => {
   assert.equal(facts({ "x-forwarded-for": "203.0.113.1, 192.0.2.9" }).ipAddress, "192.0.2.9");
 });
 
+test("a Forwarded header of the client's own, which the proxy hands on, is not believed", () => {
+  const headers = { "x-forwarded-for": "192.0.2.9", forwarded: "for=203.0.113.1;host=other.example" };
+  assert.deepEqual(facts(headers), { host: "origin.internal", ipAddress: "192.0.2.9" });
+});
+
 test("a chain of trusted proxies is followed to the client", () => {
   assert.equal(facts({ "x-forwarded-for": "192.0.2.9, 10.0.0.3, 10.0.0.2" }).ipAddress, "192.0.2.9");
 });

@@ -29,13 +29,27 @@ export function clientFacts(request: ForwardedRequest, trustedProxies: BlockList
   if (trustedProxies === undefined || peer === undefined || !containsAddress(trustedProxies, peer)) {
     return { host, ipAddress: peer };
   }
-  const forwarded = forwardedElements(request.headers.forwarded);
-  const hops =
-    forwarded.length > 0 ? forwarded.map((element) => element.for) : xForwardedFor(request.headers);
+  const forwarding = forwardingOf(request.headers);
   return {
-    host: forwardedHost(request.headers, forwarded) || host,
-    ipAddress: farthestTrusted(hops, peer, trustedProxies),
+    host: canonicalHost(forwarding.host) || host,
+    ipAddress: farthestTrusted(forwarding.hops, peer, trustedProxies),
   };
+}
+
+interface Forwarding {
+  /** The client's address first, as far as it can be believed. */
+  readonly hops: readonly string[];
+  /** As the proxy that faces the client wrote it: those behind it see a name of our own. */
+  readonly host: string | undefined;
+}
+
+/** Nearly every proxy writes the X- headers, and hands on a `Forwarded` that it doesn't know: beside them it is the client's own. */
+function forwardingOf(headers: IncomingHttpHeaders): Forwarding {
+  const hops = commaList(headers["x-forwarded-for"]);
+  const [host] = commaList(headers["x-forwarded-host"]);
+  if (hops.length > 0 || host !== undefined) return { hops, host };
+  const elements = forwardedElements(headers.forwarded);
+  return { hops: elements.map((element) => element.for), host: elements[0]?.host };
 }
 
 /** From the nearest hop outwards: the first address that isn't a trusted proxy's is the client's. */
@@ -49,16 +63,6 @@ function farthestTrusted(hops: readonly string[], peer: string, trustedProxies: 
     address = next;
   }
   return address;
-}
-
-// The proxy that faces the client comes first in both headers; those behind it see a name of our own.
-function forwardedHost(headers: IncomingHttpHeaders, forwarded: readonly ForwardedElement[]): string {
-  const own = forwarded[0]?.host;
-  return canonicalHost(own === undefined || own === "" ? commaList(headers["x-forwarded-host"])[0] : own);
-}
-
-function xForwardedFor(headers: IncomingHttpHeaders): readonly string[] {
-  return commaList(headers["x-forwarded-for"]);
 }
 
 interface ForwardedElement {
