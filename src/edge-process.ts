@@ -1,7 +1,7 @@
 /** An edge worker as a process: signals, the supervisor's channel, and what happens at a fatal error. */
 
-import { type EdgeOptions, type EdgeWorker, startEdgeWorker } from "./edge/worker.ts";
-import { HEARTBEAT_MS } from "./edge/worker-messages.ts";
+import { type EdgeOptions, type EdgeStats, type EdgeWorker, startEdgeWorker } from "./edge/worker.ts";
+import { startHeartbeat, tellSupervisor } from "./supervised.ts";
 
 /**
  * How Node is started for an edge worker. Left to itself V8 lets the space for young objects grow to 100 MB under load, collects
@@ -23,7 +23,7 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   const worker = await startEdgeWorker(options);
   endOnFatalErrors(worker, options);
   const isChild = process.send !== undefined;
-  const heartbeat = isChild ? startHeartbeat(worker) : undefined;
+  const heartbeat = isChild ? startHeartbeat(statsOnceReady(worker)) : undefined;
 
   const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>();
   process.on("SIGTERM", askToStop);
@@ -41,23 +41,17 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   if (process.connected) process.disconnect();
 }
 
-function startHeartbeat(worker: EdgeWorker): NodeJS.Timeout {
+/** The worker's stats, and once it serves, that it does. */
+function statsOnceReady(worker: EdgeWorker): () => EdgeStats {
   let isReady = false;
-  const beat = (): void => {
+  return () => {
     const stats = worker.stats();
     if (!isReady && stats.snapshotVersion !== undefined) {
       isReady = true;
       tellSupervisor({ type: "ready" });
     }
-    tellSupervisor({ type: "heartbeat", stats });
+    return stats;
   };
-  beat();
-  return setInterval(beat, HEARTBEAT_MS);
-}
-
-function tellSupervisor(message: object): void {
-  // A supervisor that is gone is noticed by "disconnect"; a message that it missed is not worth more.
-  if (process.connected) process.send?.(message, () => undefined);
 }
 
 function endOnFatalErrors(worker: EdgeWorker, { log }: EdgeOptions): void {

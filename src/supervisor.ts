@@ -40,6 +40,10 @@ export interface SupervisorTiming {
   readonly steadyMs: number;
   /** An edge worker that is silent for so long is hung. */
   readonly heartbeatTimeoutMs: number;
+  /** The control process, which may be held up by work: nobody waits for its answer in the meantime but the API's callers. */
+  readonly controlHeartbeatTimeoutMs: number;
+  /** In addition, until it says something for the first time: on a busy machine Node takes its time to load. */
+  readonly startWithinMs: number;
   readonly stopWithinMs: number;
   /** How long a new worker may take until it serves, in a restart without downtime. */
   readonly readyWithinMs: number;
@@ -61,6 +65,8 @@ const TIMING: SupervisorTiming = {
   maxBackoffMs: 5000,
   steadyMs: 30_000,
   heartbeatTimeoutMs: 10_000,
+  controlHeartbeatTimeoutMs: 30_000,
+  startWithinMs: 20_000,
   stopWithinMs: 10_000,
   readyWithinMs: 15_000,
   portWithinMs: 3000,
@@ -157,13 +163,14 @@ class ProcessTree implements Supervisor {
   }
 
   #startChild(role: "control" | "edge", command: ChildCommand): KeptChild {
-    const hears = role === "edge";
+    const { heartbeatTimeoutMs, controlHeartbeatTimeoutMs } = this.#timing;
     return new KeptChild({
       role,
       command,
       log: this.#options.log,
       timing: this.#timing,
-      ...(hears ? { onMessage: (message) => this.#control?.tell(message) } : {}),
+      heartbeatTimeoutMs: role === "edge" ? heartbeatTimeoutMs : controlHeartbeatTimeoutMs,
+      onStats: (message) => this.#control?.tell(message),
     });
   }
 }
@@ -173,8 +180,8 @@ interface KeptChildOptions {
   readonly command: ChildCommand;
   readonly log: SupervisorLog;
   readonly timing: SupervisorTiming;
-  /** Set for children that send heartbeats: one that stops is killed. */
-  readonly onMessage?: (message: EdgeStatsMessage) => void;
+  readonly heartbeatTimeoutMs: number;
+  readonly onStats: (message: EdgeStatsMessage) => void;
 }
 
 /** One place in the tree: a child that is started again whenever it ends, until it is told to stop. */
@@ -183,6 +190,7 @@ class KeptChild {
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #child: ChildProcess | undefined;
+  #isUnread = false;
   #failures = 0;
   #startedMs = 0;
   #lastHeardMs = 0;
@@ -193,12 +201,16 @@ class KeptChild {
   constructor(options: KeptChildOptions) {
     this.#options = options;
     this.#start();
-    if (options.onMessage !== undefined) this.#watchHeartbeat(options.timing.heartbeatTimeoutMs);
+    this.#watchHeartbeat(options.heartbeatTimeoutMs);
   }
 
   tell(message: object): void {
-    // One that is just ending misses it; so would one that isn't there.
-    if (this.#child?.connected) this.#child.send(message, () => undefined);
+    // One that is just ending misses it, as one that isn't there does. One that hangs doesn't read, and what it is told would
+    // fill our memory.
+    if (this.#isUnread || !this.#child?.connected) return;
+    this.#isUnread = !this.#child.send(message, () => {
+      this.#isUnread = false;
+    });
   }
 
   async readyWithin(ms: number): Promise<boolean> {
@@ -225,13 +237,24 @@ class KeptChild {
 
   #start(): void {
     const { file, args, nodeOptions } = this.#options.command;
-    const child = fork(file, args, nodeOptions === undefined ? {} : { execArgv: [...nodeOptions] });
-    this.#child = child;
     this.#startedMs = performance.now();
-    this.#lastHeardMs = this.#startedMs;
+    this.#lastHeardMs = this.#startedMs + this.#options.timing.startWithinMs;
+    try {
+      this.#follow(fork(file, args, nodeOptions === undefined ? {} : { execArgv: [...nodeOptions] }));
+    } catch (error) {
+      // Some of the system's refusals (no memory) are thrown, the others are an "error" of the child.
+      this.#startAgain({ err: error });
+    }
+  }
+
+  #follow(child: ChildProcess): void {
+    this.#child = child;
+    this.#isUnread = false;
     child.on("message", (message) => this.#hear(message));
-    // "error": it couldn't be started at all, and then there is no "exit".
-    child.once("error", (error) => this.#ends(child, { err: error }));
+    // It couldn't be started at all, and then there is no "exit".
+    child.on("error", (error) => {
+      if (child.pid === undefined) this.#ends(child, { err: error });
+    });
     child.once("exit", (code, signal) => this.#ends(child, { code, signal }));
     this.#log("info", { childPid: child.pid }, "child started");
   }
@@ -239,15 +262,16 @@ class KeptChild {
   #ends(child: ChildProcess, reason: object): void {
     if (this.#child !== child) return;
     this.#child = undefined;
-    if (this.#stopping) {
-      this.#ended.resolve();
-      return;
-    }
+    if (this.#stopping) this.#ended.resolve();
+    else this.#startAgain({ ...reason, childPid: child.pid });
+  }
+
+  #startAgain(reason: object): void {
     const { steadyMs, firstBackoffMs, maxBackoffMs } = this.#options.timing;
     if (performance.now() - this.#startedMs >= steadyMs) this.#failures = 0;
     const restartInMs = Math.min(firstBackoffMs * 2 ** this.#failures, maxBackoffMs);
     this.#failures += 1;
-    this.#log("error", { ...reason, childPid: child.pid, restartInMs }, "child ended, starting it again");
+    this.#log("error", { ...reason, restartInMs }, "child ended, starting it again");
     this.#backoff = setTimeout(() => this.#start(), restartInMs);
   }
 
@@ -257,8 +281,8 @@ class KeptChild {
     if (message.type === "ready") {
       this.#ready.resolve();
       this.#log("info", { childPid: this.#child?.pid }, "child ready");
-    } else if (this.#child?.pid !== undefined) {
-      this.#options.onMessage?.({ type: "edge-stats", pid: this.#child.pid, stats: message.stats });
+    } else if (message.stats !== undefined && this.#child?.pid !== undefined) {
+      this.#options.onStats({ type: "edge-stats", pid: this.#child.pid, stats: message.stats });
     }
   }
 
@@ -270,7 +294,7 @@ class KeptChild {
       // A late check means that we were suspended ourselves: the children's messages are still to be read.
       const wasSuspended = nowMs - lastCheckMs > timeoutMs / 2;
       lastCheckMs = nowMs;
-      if (wasSuspended) this.#lastHeardMs = nowMs;
+      if (wasSuspended) this.#lastHeardMs = Math.max(this.#lastHeardMs, nowMs);
       if (this.#child === undefined || nowMs - this.#lastHeardMs <= timeoutMs) return;
       this.#log("error", { childPid: this.#child.pid, timeoutMs }, "child is hung, killing it");
       this.#lastHeardMs = nowMs;

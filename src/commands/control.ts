@@ -6,11 +6,13 @@ import { isEdgeStatsMessage } from "../edge/worker-messages.ts";
 import { forgetFirstKey } from "../first-key.ts";
 import { type Control, startControl } from "../main.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
+import { startHeartbeat } from "../supervised.ts";
 
 /** Runs until SIGTERM, or until the supervisor is gone. */
 export async function control(config: Config): Promise<void> {
   const log = createLogger({ level: config.logLevel, terminal: process.stdout.isTTY, part: "control" });
   endOnFatalErrors(log);
+  const heartbeat = startHeartbeat();
   const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>();
   process.on("SIGTERM", askToStop);
   process.on("disconnect", askToStop);
@@ -19,12 +21,13 @@ export async function control(config: Config): Promise<void> {
   process.on("SIGHUP", () => undefined);
   const running = await startControl(config, log);
   process.on("message", (message) => {
-    if (isEdgeStatsMessage(message)) running.edgeStats.report(message, Date.now());
+    if (isEdgeStatsMessage(message)) running.edgeStats.report(message, performance.now());
   });
   announce(config, running, log);
   if (process.send !== undefined && !process.connected) askToStop();
   await stopAsked;
   await running.stop();
+  clearInterval(heartbeat);
   if (process.connected) process.disconnect();
 }
 

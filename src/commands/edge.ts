@@ -7,10 +7,16 @@ import { readWriterSlots } from "../machine.ts";
 import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger } from "../ops/logger.ts";
+import { withHeartbeat } from "../supervised.ts";
 
 const MEGABYTE = 1024 * 1024;
 
 export async function edge(config: Config): Promise<void> {
+  // Until there is a worker nothing is under way that would have to be finished.
+  const leave = (): void => process.exit();
+  process.on("disconnect", leave);
+  const slots = await withHeartbeat(readWriterSlots(config.dataDir));
+  process.off("disconnect", leave);
   await runEdge({
     listen: config.edgeHttpListen,
     ...(config.edgeHttpsListen === undefined
@@ -23,7 +29,7 @@ export async function edge(config: Config): Promise<void> {
         }),
     snapshotPath: join(config.dataDir, SNAPSHOT_FILE),
     masterSecret: readMasterSecret(config.dataDir, config.secret),
-    slots: await readWriterSlots(config.dataDir),
+    slots,
     spoolDirectory: join(config.dataDir, SPOOL_FOLDER),
     maxSpoolBytes: Math.floor((config.spoolMaxMb * MEGABYTE) / config.edgeWorkers),
     commitDeadlineMs: config.edgeCommitDeadlineMs,

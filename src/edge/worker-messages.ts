@@ -1,15 +1,16 @@
 /** What edge workers, the supervisor and the control process say to each other over Node's IPC channel. */
 import type { EdgeStats } from "./worker.ts";
 
-/** A worker (or the control process) that does its work now. */
+/** A worker that serves now. */
 export interface ReadyMessage {
   readonly type: "ready";
 }
 
-/** Once a second from every worker; one that stops saying it is hung and gets replaced. */
+/** Once a second from every child; one that stops saying it is hung and gets replaced. */
 export interface HeartbeatMessage {
   readonly type: "heartbeat";
-  readonly stats: EdgeStats;
+  /** Of an edge worker that serves. */
+  readonly stats?: EdgeStats;
 }
 
 /** From the supervisor to the control process: a worker's last heartbeat. Counters start at zero with each `pid`. */
@@ -20,8 +21,6 @@ export interface EdgeStatsMessage {
 }
 
 export type ChildMessage = ReadyMessage | HeartbeatMessage;
-
-export const HEARTBEAT_MS = 1000;
 
 export function isChildMessage(message: unknown): message is ChildMessage {
   return hasType(message) && (message.type === "ready" || message.type === "heartbeat");

@@ -11,6 +11,8 @@ import { ask, type Load, startLoad } from "./client.ts";
 import { createInstallation, type Installation } from "./installation.ts";
 import { startTree } from "./tree.ts";
 
+/** One byte more than Linux takes (MAX_ARG_STRLEN, with the NUL at its end). */
+const LONG_ARGUMENT = 131_072;
 const WAIT = { interval: 20, timeout: 10_000 };
 
 function clicks(installation: Installation, port: number, connections = 16): Load {
@@ -116,6 +118,27 @@ test("a worker that hangs is noticed, killed and replaced", async () => {
   process.kill(hung!, "SIGSTOP");
   assert.equal((await tree.said("child is hung, killing it")).childPid, hung);
   await tree.said("child ready", 2, "edge");
+  assert.equal((await ask({ port: tree.port, path: installation.clickPath() })).status, 302);
+});
+
+test("a control process that hangs is replaced, and the edge answers and records meanwhile", async () => {
+  await using installation = await createInstallation();
+  await using tree = await startTree(installation, { timing: { controlHeartbeatTimeoutMs: 1500 } });
+  const load = clicks(installation, tree.port);
+  const [hung] = tree.children("control");
+  process.kill(hung!, "SIGSTOP");
+  assert.equal((await tree.said("child is hung, killing it")).childPid, hung);
+  await tree.said("child ready", 2, "control");
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  await assertNothingLost(installation, load.answered);
+});
+
+test("a child that the system refuses to start is tried again, and the others serve", async () => {
+  await using installation = await createInstallation();
+  await using tree = await startTree(installation, { controlArgumentBytes: LONG_ARGUMENT });
+  const refused = await tree.said("child ended, starting it again", 2, "control");
+  assert.equal(refused.err?.code, "E2BIG");
   assert.equal((await ask({ port: tree.port, path: installation.clickPath() })).status, 302);
 });
 

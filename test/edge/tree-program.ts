@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { EdgeOptions } from "../../src/edge/worker.ts";
 import { isEdgeStatsMessage } from "../../src/edge/worker-messages.ts";
 import { runEdge } from "../../src/edge-process.ts";
+import { startHeartbeat, tellSupervisor } from "../../src/supervised.ts";
 import { type ChildCommand, type SupervisorTiming, startSupervisor } from "../../src/supervisor.ts";
 
 export const TREE_PROGRAM = fileURLToPath(import.meta.url);
@@ -15,6 +16,8 @@ export interface TreeSettings {
   readonly edge: Omit<EdgeOptions, "log">;
   readonly edgeCount: number;
   readonly timing?: Partial<SupervisorTiming>;
+  /** Gives the control process one more argument, of this length. */
+  readonly controlArgumentBytes?: number;
 }
 
 type Role = "supervisor" | "control" | "edge";
@@ -36,7 +39,9 @@ async function main(role: Role, settings: TreeSettings): Promise<void> {
   switch (role) {
     case "supervisor": {
       const addresses = [settings.edge.listen];
-      const parts = { control: child("control"), edge: child("edge"), edgeCount };
+      const control = child("control");
+      const args = [...control.args, "x".repeat(settings.controlArgumentBytes ?? 0)];
+      const parts = { control: { ...control, args }, edge: child("edge"), edgeCount };
       const supervisor = await startSupervisor({ dataDir, addresses, ...parts, log: say, timing });
       await supervisor.stopped;
       return;
@@ -48,7 +53,8 @@ async function main(role: Role, settings: TreeSettings): Promise<void> {
         if (isEdgeStatsMessage(message))
           void writeFile(join(dataDir, "control-heard"), JSON.stringify(message));
       });
-      process.send?.({ type: "ready" });
+      tellSupervisor({ type: "ready" });
+      startHeartbeat();
       return;
     case "edge": {
       const log = {

@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-import type { SupervisorTiming } from "../../src/supervisor.ts";
 import { freePort } from "../free-port.ts";
 import type { Installation } from "./installation.ts";
 import { TREE_PROGRAM, type TreeSettings, treeArguments } from "./tree-program.ts";
@@ -13,6 +12,7 @@ export interface TreeLine {
   readonly message: string;
   readonly role?: "control" | "edge";
   readonly childPid?: number;
+  readonly err?: { readonly code?: string };
 }
 
 export interface Tree extends AsyncDisposable {
@@ -26,10 +26,9 @@ export interface Tree extends AsyncDisposable {
   said(message: string, times?: number, role?: "control" | "edge"): Promise<TreeLine>;
 }
 
-export interface TreeOptions {
+export interface TreeOptions
+  extends Partial<Pick<TreeSettings, "edgeCount" | "timing" | "controlArgumentBytes">> {
   readonly port?: number;
-  readonly edgeCount?: number;
-  readonly timing?: Partial<SupervisorTiming>;
   /** Don't wait until everything serves. */
   readonly isExpectedToFail?: boolean;
 }
@@ -37,11 +36,13 @@ export interface TreeOptions {
 export async function startTree(installation: Installation, options: TreeOptions = {}): Promise<Tree> {
   const port = options.port ?? (await freePort());
   const { log: _, ...edge } = installation.edgeOptions;
+  const { controlArgumentBytes } = options;
   const settings: TreeSettings = {
     dataDir: installation.dataDir,
     edge: { ...edge, listen: { host: "127.0.0.1", port } },
     edgeCount: options.edgeCount ?? 2,
     timing: { firstBackoffMs: 20, ...options.timing },
+    ...(controlArgumentBytes === undefined ? {} : { controlArgumentBytes }),
   };
   const child = spawn(process.execPath, [TREE_PROGRAM, ...treeArguments("supervisor", settings)], {
     stdio: ["ignore", "pipe", "inherit"],
