@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { WellKnownFiles } from "../domain/well-known.ts";
 import { type PublishedCertificate, publishedTag, writeCertificate } from "./certificate-file.ts";
+import { fileIdentity } from "./file-identity.ts";
 import type { HostEntry } from "./snapshot.ts";
 import { writeSnapshot } from "./snapshot-file.ts";
 
@@ -58,13 +59,15 @@ const PAUSE_PER_PUBLISH = 4;
 /** Publishes once before it resolves, so that an edge can start; after that failures are logged and tried again. */
 export async function startSnapshotPublisher(options: SnapshotPublisherOptions): Promise<SnapshotPublisher> {
   const stopping = new AbortController();
-  const { source, log, intervalMs = INTERVAL_MS } = options;
-  const published: Published = { version: 0, hosts: new Map(), sealedKeys: "" };
+  const { source, path, log, intervalMs = INTERVAL_MS } = options;
+  const published: Published = { version: 0, hosts: new Map(), sealedKeys: "", file: "" };
   let lastMs = await publish(published, options);
   const run = async () => {
     while (await pause(Math.max(intervalMs, lastMs * PAUSE_PER_PUBLISH), stopping.signal)) {
       try {
-        lastMs = (await source.stateVersion()) === published.version ? 0 : await publish(published, options);
+        const isCurrent =
+          (await source.stateVersion()) === published.version && (await isThere(published, path));
+        lastMs = isCurrent ? 0 : await publish(published, options);
       } catch (error) {
         log.warn(
           { err: error },
@@ -88,6 +91,13 @@ interface Published {
   version: number;
   readonly hosts: Map<string, HostEntry>;
   sealedKeys: string;
+  /** Which one it was that was written. */
+  file: string;
+}
+
+/** Whoever damaged or removed the file: an edge that starts needs it, and the next change may be far away. */
+async function isThere({ file }: Published, path: string): Promise<boolean> {
+  return (await fileIdentity(path)) === file;
 }
 
 /** Takes up what has changed and writes the whole. Returns how long that took, in milliseconds. */
@@ -103,6 +113,7 @@ async function publish(published: Published, options: SnapshotPublisherOptions):
   for (const { domain, ...entry } of hosts) published.hosts.set(domain, entry);
   await writeSnapshot(path, { version, hosts: published.hosts, sealedKeys, acmeThumbprint });
   published.sealedKeys = sealedKeys;
+  published.file = await fileIdentity(path);
   // Only now: what could not be written is read and written again.
   published.version = version;
   return performance.now() - startedMs;

@@ -10,6 +10,7 @@ import { createKeyRing, sealKeyRing } from "../token/key-ring.ts";
 import { type HostEntry, servesTenant } from "./snapshot.ts";
 import { type PublishedSnapshot, readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 import { followSnapshot } from "./snapshot-follower.ts";
+import { startSnapshotPublisher } from "./snapshot-publisher.ts";
 
 const SECRET = "a master secret that is long enough for tests";
 const RING = createKeyRing();
@@ -120,6 +121,36 @@ test("a follower has the new snapshot soon after it is published, and keeps it w
   await t.waitFor(() => assert.equal(problems.at(-1), "missing"), { interval: 5, timeout: 2000 });
   assert.equal(follower.current()?.version, 3);
 });
+
+for (const [what, harm] of [
+  ["is damaged", (path: string) => writeFile(path, "rubbish")],
+  ["is gone", (path: string) => rm(path)],
+] as const) {
+  test(`a snapshot that ${what} is written again, though nothing has changed`, async (t) => {
+    await using file = await temporaryFile();
+    const hosts = HOSTS.map(([domain, entry]) => ({ domain, ...entry }));
+    const sealedKeys = sealKeyRing(RING, SECRET);
+    const publisher = await startSnapshotPublisher({
+      source: {
+        stateVersion: async () => 7,
+        changedHosts: async (since) => ({ version: 7, hosts: since === 7 ? [] : hosts }),
+        certificates: async () => [],
+        sealedKeyRing: async () => sealedKeys,
+        acmeThumbprint: async () => undefined,
+      },
+      path: file.path,
+      certificateFolder: `${file.path}-certificates`,
+      log: { warn: (fields) => assert.fail(JSON.stringify(fields)) },
+      intervalMs: 5,
+    });
+    await harm(file.path);
+    const isWritten = async (): Promise<void> => {
+      const read = await readSnapshot(file.path, SECRET);
+      assert.equal(read.ok && read.snapshot.hosts.size, HOSTS.length);
+    };
+    await t.waitFor(isWritten, { interval: 5, timeout: 10_000 }).finally(() => publisher.stop());
+  });
+}
 
 test("a follower's snapshot stays right while later ones are read into the memory of earlier ones", async (t) => {
   await using file = await temporaryFile();
