@@ -108,6 +108,8 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   );
   // Without a listener Node would invite the body ("100 Continue"), which is never read.
   server.on("checkContinue", options.handler);
+  // Without a listener Node would end the connection without a word.
+  server.on("connect", (_request, socket: Socket) => refuseTunnel(socket, options.counters));
   server.on("drop", () => {
     options.counters.droppedConnections += 1;
   });
@@ -200,6 +202,16 @@ async function acceptWaitingConnections(server: Server): Promise<void> {
 /** A busy worker has no very short turns: the longer it takes, the longer a turn will do. */
 function quietTurnMs(waitedMs: number): number {
   return QUIET_TURN_MS * 2 ** (waitedMs / 100);
+}
+
+/** Node has no response for CONNECT, and no more to do with its socket. */
+function refuseTunnel(socket: Socket, counters: EdgeCounters): void {
+  counters.replies.method_not_allowed += 1;
+  socket.on("error", () => undefined);
+  socket.end(
+    "HTTP/1.1 405 Method Not Allowed\r\nServer: waypost\r\nAllow: GET, HEAD\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+  );
+  socket.destroySoon();
 }
 
 function refuseClient(error: NodeJS.ErrnoException, socket: Socket, counters: EdgeCounters): void {

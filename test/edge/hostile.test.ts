@@ -165,6 +165,13 @@ for (const request of [
   });
 }
 
+test("CONNECT is a method like any other that isn't served", async () => {
+  const before = worker.stats().counts.replies.method_not_allowed;
+  const reply = await sendRaw(port, "CONNECT shop.example:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+  assert.match(reply, /^HTTP\/1\.1 405 [\s\S]*Allow: GET, HEAD\r\n/);
+  assert.equal(worker.stats().counts.replies.method_not_allowed, before + 1);
+});
+
 test("connections beyond the limit are refused, those within it are served", async (t) => {
   const open = await Promise.all(Array.from({ length: MAX_CONNECTIONS - 10 }, () => openSocket(port)));
   await assertStillServes();
