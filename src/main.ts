@@ -106,7 +106,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const isRestricted = createRestriction(config);
     const record = operationalRecorder(store, log);
     const machine = readMachineId(dataDir);
-    up(startSpoolWatch({ workers: () => edgeStats.current(Date.now()), machine, record }));
+    up(startSpoolWatch({ workers: () => edgeStats.current(performance.now()), machine, record }));
     const certificates = await startCertificates({ config, store, masterSecret, log, up });
     const { issuer } = certificates;
     const verifier = createDomainVerifier({
@@ -435,7 +435,7 @@ function createOperations(parts: {
 }): OpsServer {
   const { config, store, spool, snapshot, certificates, edgeStats, webhooks } = parts;
   const { work, counts } = certificates;
-  const workers = () => edgeStats.current(Date.now());
+  const workers = () => edgeStats.current(performance.now());
   return createOpsServer({
     notReady: () => whyNotReady(store, config.roles.includes("edge") ? edgeStats : undefined),
     isServed: (domain) => snapshot.hosts().get(canonicalHostname(domain))?.blocked === false,
@@ -450,7 +450,7 @@ function createOperations(parts: {
 }
 
 async function whyNotReady(store: Store, edgeStats: EdgeStatsBook | undefined): Promise<readonly string[]> {
-  const workers = edgeStats?.current(Date.now());
+  const workers = edgeStats?.current(performance.now());
   const isServing = workers?.some(({ stats }) => stats.snapshotVersion !== undefined) ?? true;
   const answers = await store.trackingDomains.stateVersion().then(
     () => true,

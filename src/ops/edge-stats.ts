@@ -9,6 +9,7 @@ interface Report {
 /** A worker that was silent for so long is gone, or hung and about to be replaced. */
 const STALE_MS = 15_000;
 
+/** Times are of a clock that never steps: `performance.now()`. */
 export class EdgeStatsBook {
   readonly #reports = new Map<number, Report>();
 
