@@ -1,7 +1,7 @@
 /** A tracking domain's state in words, the same on every page. Pure. */
 import type { DomainCheck, Finding, TrackingDomain } from "./api/domains.ts";
 import type { MarkKind } from "./components/mark.tsx";
-import { DAY_MS } from "./format.ts";
+import { DAY_MS, formatCount } from "./format.ts";
 
 export interface DomainState {
   readonly word: string;
@@ -29,8 +29,19 @@ export function domainState(domain: TrackingDomain, now: Date, newest?: DomainCh
   }
 }
 
-/** What is worth a word about https, when something is. */
-function certificateState(_domain: TrackingDomain, _now: Date): DomainState | undefined {
+/** What is worth a word about https, when something is. A domain without it, or behind a proxy that has it, says nothing. */
+function certificateState(
+  { secure, status, tls_certificate }: TrackingDomain,
+  now: Date,
+): DomainState | undefined {
+  if (!secure) return undefined;
+  if (status.tls_status === "expired") return bad("Certificate expired");
+  if (status.tls_status === "failed") return bad("Certificate failed");
+  if (tls_certificate?.expires_at !== undefined && expiresSoon(tls_certificate.expires_at, now)) {
+    const days = daysUntil(tls_certificate.expires_at, now);
+    const word = `Certificate expires in ${formatCount(days, "day")}`;
+    return { word, kind: "wait", needsAttention: true };
+  }
   return undefined;
 }
 

@@ -44,3 +44,20 @@ export function formatRelative(time: Date, now: Date): string {
   if (distance < 2 * DAY_MS) return RELATIVE.format(Math.round(ms / HOUR_MS), "hour");
   return RELATIVE.format(Math.round(ms / DAY_MS), "day");
 }
+
+const AXIS_DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const AXIS_TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+/** `22 Nov` where a day begins or a step is a day, `14:00` in between. Times and steps are seconds. */
+export function formatAxisTime(seconds: number, step: number): string {
+  const time = new Date(seconds * SECOND_MS);
+  const isMidnight = time.getHours() === 0 && time.getMinutes() === 0;
+  return (isMidnight || step * SECOND_MS >= DAY_MS ? AXIS_DAY : AXIS_TIME).format(time);
+}
+
+const PERCENT = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
+
+/** `12.3%`; nothing of nothing is no rate. */
+export function formatRate(part: number, whole: number): string | undefined {
+  return whole === 0 ? undefined : PERCENT.format(part / whole);
+}

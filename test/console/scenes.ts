@@ -28,6 +28,7 @@ export const AREAS = {
   domains: ["domains", "add", "domain"],
   events: ["events"],
   messages: ["tester"],
+  overview: ["overview"],
   webhooks: ["webhooks", "webhook"],
 } as const;
 
@@ -87,6 +88,37 @@ export const SCENES: readonly Scene[] = [
     shows: "Nobody answers",
   },
   { name: "page-not-found", stage: "usual", as: "operator", path: "/nowhere", shows: "There is no page" },
+  {
+    name: "overview",
+    stage: "usual",
+    as: "operator",
+    path: "/",
+    shows: /^Last 7 days: [1-9][\d,]* opens/,
+    isDocumented: true,
+  },
+  {
+    name: "overview-everybody",
+    stage: "usual",
+    as: "operator",
+    path: "/?everybody=1&range=day",
+    shows: /^Last 24 hours: [1-9][\d,]* opens/,
+  },
+  { name: "overview-empty", stage: "empty", as: "operator", path: "/", shows: /0 opens and 0 clicks/ },
+  {
+    name: "overview-error",
+    stage: "usual",
+    as: "operator",
+    path: "/",
+    arrange: fails("**/api/v1/metrics/**"),
+    shows: "The chart could not be loaded.",
+  },
+  {
+    name: "overview-no-permission",
+    stage: "usual",
+    as: "viewer",
+    path: "/",
+    shows: "may not see how many opened",
+  },
   {
     name: "domains",
     stage: "usual",

@@ -186,6 +186,59 @@ export async function addEvents({ store }: Stage): Promise<void> {
   await store.events.append(events);
 }
 
+const WEEK_EVENTS = 4000;
+const MINUTES_A_DAY = 1440;
+
+/** The six days before, busier by day than by night, each message with a few events; and what was sent. */
+export async function addWeek({ store }: Stage): Promise<void> {
+  const now = Date.now();
+  const events: RecordedEvent[] = [];
+  for (let n = 0; n < WEEK_EVENTS; n += 1) {
+    const minutesAgo = MINUTES_A_DAY + (n / WEEK_EVENTS) * 6 * MINUTES_A_DAY;
+    const timestampMs = Math.floor(now - minutesAgo * 60_000);
+    const hour = new Date(timestampMs).getUTCHours();
+    if ((n * 7919) % 24 > 6 + 16 * Math.sin((Math.max(hour - 5, 0) / 19) * Math.PI)) continue;
+    const type = n % 4 === 0 ? "click" : "open";
+    const campaignId = CAMPAIGNS[Math.floor(n / 700) % CAMPAIGNS.length] ?? "";
+    const sample = sampleEvent(type);
+    events.push({
+      ...sample,
+      eventId: BigInt(timestampMs) * 1000n + BigInt(n % 1000),
+      timestampMs,
+      subaccountId: 0,
+      messageId: Math.floor(n / 3)
+        .toString(16)
+        .padStart(20, "0") as RecordedEvent["messageId"],
+      sentAtSeconds: Math.floor(timestampMs / 1000) - 3600,
+      rcptTo: RECIPIENTS[n % RECIPIENTS.length] ?? "",
+      trackingDomain: n % 5 === 0 ? "go.acme.com" : "click.acme.com",
+      ...(type === "click" && { targetLinkName: LINK_NAMES[n % LINK_NAMES.length] ?? "" }),
+      facts: { ...sample.facts, campaignId } as NonNullable<RecordedEvent["facts"]>,
+      classification: classificationOf(n),
+    });
+  }
+  await store.events.append(events);
+  await store.messages.record(sentInTheWeek(now));
+}
+
+const LINK_NAMES = ["Boots", "Umbrellas", "Boots", "Sale", "Boots", "Umbrellas", "Our shops"];
+const MESSAGES = 6000;
+
+function sentInTheWeek(now: number): Parameters<Stage["store"]["messages"]["record"]>[0] {
+  const { facts } = sampleEvent("click");
+  return CAMPAIGNS.map((campaignId, index) => ({
+    subaccountId: 0,
+    // The first before any event: else what was sent would not count as known.
+    sentAtSeconds: Math.floor(now / 1000) - (8 - 3 * index) * 86_400,
+    trackingDomain: "click.acme.com",
+    facts: { ...facts, campaignId } as NonNullable<RecordedEvent["facts"]>,
+    messages: Array.from({ length: MESSAGES / CAMPAIGNS.length }, (_, n) => ({
+      messageId: (index * MESSAGES + n).toString(16).padStart(20, "f") as RecordedEvent["messageId"],
+      rcptTo: "ann@example.com",
+    })),
+  }));
+}
+
 function classificationOf(n: number): RecordedEvent["classification"] {
   const person = { isPrefetched: false, isProxy: false, isBot: false, reasons: [] };
   if (n % 7 === 3) return { ...person, isPrefetched: true, isProxy: true, reasons: ["apple_mail_privacy"] };

@@ -8,6 +8,7 @@ import {
   addEvents,
   addThousands,
   addWebhooks,
+  addWeek,
   FIRST_KEY,
   makeKey,
   type Stage,
@@ -56,6 +57,7 @@ async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
     await addDomains(stage);
     await addWebhooks(stage);
     await addEvents(stage);
+    await addWeek(stage);
   } else await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour Books" } });
   if (name === "large") await addThousands(stage, TEN_THOUSAND);
   const viewer = await makeKey(stage, { grants: ["tracking_domains/view"] });

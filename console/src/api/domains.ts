@@ -16,6 +16,8 @@ export interface TrackingDomain {
   readonly secure: boolean;
   readonly default: boolean;
   readonly status: DomainStatus;
+  /** Of the certificate that Waypost orders by itself. */
+  readonly tls_certificate?: { readonly expires_at?: string; readonly error_code?: string };
   readonly subaccount_id?: number;
 }
 

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useMemo } from "react";
 
 import { domainQueries, ownerOf, type TrackingDomain } from "../api/domains.ts";
+import { clicksByDomainQuery } from "../api/metrics.ts";
 import { useOwnerName, useSubaccounts } from "../api/subaccounts.ts";
 import { ButtonLink } from "../components/button.tsx";
 import { Failure, Note } from "../components/failure.tsx";
@@ -10,6 +11,7 @@ import { SelectField, TextField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Middle } from "../components/middle.tsx";
 import { Loading, Page } from "../components/page.tsx";
+import { Sparkline } from "../components/sparkline.tsx";
 import { type Column, Pages, type Sort, Table } from "../components/table.tsx";
 import { useNow } from "../components/time.tsx";
 import { domainState } from "../domain-state.ts";
@@ -229,6 +231,16 @@ function useColumns(): readonly Column<TrackingDomain>[] {
   const ownerName = useOwnerName();
   const isPrimary = useSession().subaccount_id === undefined;
   const now = useNow(MINUTE_MS);
+  const mayCount = useMay("metrics/view");
+  const { data: clicks } = useQuery({ ...clicksByDomainQuery(), enabled: mayCount });
+  const week: Column<TrackingDomain> = {
+    id: "clicks",
+    head: "Clicks, 7 days",
+    width: "w-36",
+    place: "aside",
+    cell: ({ domain }) =>
+      clicks !== undefined && <Sparkline values={clicks.get(domain) ?? NO_CLICKS} what="clicks in 7 days" />,
+  };
   const owner: Column<TrackingDomain> = {
     id: "owner",
     head: "Owner",
@@ -261,9 +273,12 @@ function useColumns(): readonly Column<TrackingDomain>[] {
         return <Mark kind={kind}>{word}</Mark>;
       },
     },
+    ...(mayCount ? [week] : []),
     ...(isPrimary ? [owner] : []),
   ];
 }
+
+const NO_CLICKS: readonly number[] = [0, 0, 0, 0, 0, 0, 0];
 
 function DefaultTag() {
   return (

@@ -1,0 +1,108 @@
+/** Lines over time. The lighter band above the first line is what the line leaves out. */
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+
+import { formatAxisTime, formatNumber } from "../format.ts";
+import { type Colors, useColors } from "./colors.ts";
+
+export interface ChartData {
+  /** In seconds, ascending. */
+  readonly times: readonly number[];
+  readonly opens: readonly number[];
+  /** Those that the line leaves out, too; absent: it leaves none out. */
+  readonly allOpens: readonly number[] | undefined;
+  readonly clicks: readonly number[];
+}
+
+const HEIGHT = 240;
+/** Of an empty chart. */
+const LOWEST_TOP = 4;
+const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+
+export function TimeChart({
+  data,
+  label,
+  onPoint,
+}: {
+  readonly data: ChartData;
+  /** What it shows, for those who do not see it. */
+  readonly label: string;
+  /** Called with the index of the point under the pointer. */
+  readonly onPoint: (index: number | undefined) => void;
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot>(undefined);
+  const report = useRef(onPoint);
+  report.current = onPoint;
+  const colors = useColors();
+  const latest = useRef(data);
+  latest.current = data;
+  useEffect(() => {
+    const box = place.current;
+    if (box === null) return;
+    const options = optionsOf(colors, box.clientWidth, (index) => report.current(index));
+    const made = new uPlot(options, aligned(latest.current), box);
+    chart.current = made;
+    const watch = new ResizeObserver(() => made.setSize({ width: box.clientWidth, height: HEIGHT }));
+    watch.observe(box);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+    };
+  }, [colors]);
+  useEffect(() => chart.current?.setData(aligned(data)), [data]);
+  return <div ref={place} role="img" aria-label={label} className="h-[240px] min-w-0 overflow-hidden" />;
+}
+
+function aligned({ times, opens, allOpens, clicks }: ChartData): uPlot.AlignedData {
+  return [[...times], [...(allOpens ?? opens)], [...opens], [...clicks]];
+}
+
+/** Also of the band, which has no line that uPlot would look at. */
+function highest([, ...series]: uPlot.AlignedData): number {
+  return Math.max(LOWEST_TOP, ...series.flat().map(Number));
+}
+
+function optionsOf(
+  colors: Colors,
+  width: number,
+  onPoint: (index: number | undefined) => void,
+): uPlot.Options {
+  const axis: uPlot.Axis = {
+    stroke: colors.soft,
+    font: FONT,
+    grid: { stroke: colors.line, width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [12, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+    scales: { y: { range: ({ data }) => [0, highest(data) * 1.05] } },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        size: 28,
+        space: 72,
+        values: (_chart, splits, _axis, _space, step) => splits.map((time) => formatAxisTime(time, step)),
+      },
+      {
+        ...axis,
+        size: 56,
+        values: (_chart, splits) =>
+          splits.map((value) => (Number.isInteger(value) ? formatNumber(value) : "")),
+      },
+    ],
+    series: [
+      {},
+      { label: "All opens", width: 0, points: { show: false } },
+      { label: "Opens", stroke: colors.accent, width: 2, points: { show: false } },
+      { label: "Clicks", stroke: colors.second, width: 2, points: { show: false } },
+    ],
+    bands: [{ series: [1, 2], fill: colors.band }],
+    hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? undefined)] },
+  };
+}

@@ -1,0 +1,3 @@
+import { testScenes } from "./scene-tests.ts";
+
+testScenes("overview");
