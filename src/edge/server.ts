@@ -15,6 +15,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TLSSocket, TlsOptions } from "node:tls";
 
 import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
+import { limitCrowd } from "./crowd.ts";
 import { type Handshakes, limitHandshakes } from "./handshakes.ts";
 
 export interface ListenAddress {
@@ -103,6 +104,14 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   server.maxConnections = limits.maxConnections;
   server.timeout = limits.silenceTimeoutMs;
+  limitCrowd({
+    server,
+    event: options.tls === undefined ? "connection" : "secureConnection",
+    maxConnections: limits.maxConnections,
+    onDropped: () => {
+      options.counters.droppedConnections += 1;
+    },
+  });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     refuseClient(error, socket, options.counters),
   );
