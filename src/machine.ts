@@ -10,6 +10,7 @@ import type { Machines, WriterSlots } from "./store/machines.ts";
 const ID_FILE = "machine-id";
 const SLOTS_FILE = "writer-slots";
 const POLL_MS = 100;
+const RENEWAL_MS = 86_400_000;
 
 /** The same at every start, and no other machine's: made on the first one. */
 export function readMachineId(dataDir: string): string {
@@ -18,14 +19,21 @@ export function readMachineId(dataDir: string): string {
   return readIfThere(path) ?? "";
 }
 
-/** Claims this machine's slots and leaves them where its edge workers read them. */
-export async function claimWriterSlots(machines: Machines, dataDir: string): Promise<void> {
-  const slots = await machines.claimSlots(readMachineId(dataDir), Date.now());
+/** Claims this machine's slots, leaves them where its edge workers read them, and says every day that they are still in use. */
+export async function holdWriterSlots(
+  machines: Machines,
+  dataDir: string,
+): Promise<{ stop(): Promise<void> }> {
+  const claim = () => machines.claimSlots(readMachineId(dataDir), Date.now());
+  const slots = await claim();
   const path = join(dataDir, SLOTS_FILE);
   const fresh = `${path}.new`;
   rmSync(fresh, { force: true });
   writeFileSync(fresh, JSON.stringify(slots), { mode: 0o600, flush: true });
   renameSync(fresh, path);
+  // A store that is down now has a month to hear it.
+  const renewal = setInterval(() => void claim().catch(() => undefined), RENEWAL_MS);
+  return { stop: async () => clearInterval(renewal) };
 }
 
 /** The slots of this machine. On its very first start they are there once the control process has reached the store. */

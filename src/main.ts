@@ -33,7 +33,7 @@ import { createMessageRecorder } from "./events/message-recorder.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
-import { claimWriterSlots, readMachineId } from "./machine.ts";
+import { holdWriterSlots, readMachineId } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
 import { type MetricsIndex, startMetricsIndex } from "./metrics/metrics-index.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
@@ -98,7 +98,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const masterSecret = readMasterSecret(dataDir, config.secret);
     const store = await openStore(storeLocation(config), { onFatal: crash });
     up({ stop: () => store.close() });
-    await claimWriterSlots(store.machines, dataDir);
+    up(await holdWriterSlots(store.machines, dataDir));
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
     const firstKey = await createFirstKey(store.apiKeys, { dataDir, configured: config.apiKey });
     const snapshot = up(await startPublishing({ config, store, log }));

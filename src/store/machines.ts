@@ -18,7 +18,7 @@ export interface Machines {
 /** An event id has ten bits for the slot: 16 machines with 64 writers each, twice what they need in a restart. */
 const SLOTS_PER_MACHINE = 64;
 const MAX_MACHINES = 16;
-/** A machine that has not started for so long is not coming back with events of its own. */
+/** A machine that has claimed nothing for so long is not coming back with events of its own: one that runs does so every day. */
 const FORGOTTEN_AFTER_MS = 30 * 86_400_000;
 
 export function createMachines({ write }: StateDatabase): Machines {
