@@ -17,7 +17,10 @@ import { SpoolReader } from "../src/edge/spool-reader.ts";
 import type { ObservedEvent } from "../src/edge/spool-record.ts";
 import { openEnrichment } from "../src/enrichment.ts";
 import { startIngest } from "../src/events/ingest.ts";
+import { PrivacyRules } from "../src/events/privacy-rules.ts";
 import { openStore, type Store, type StoreLocation } from "../src/store/open-store.ts";
+import { createKeyRing } from "../src/token/key-ring.ts";
+import { privacyKeys } from "../src/token/pseudonym.ts";
 import { BROWSERS, MAIL_READERS } from "../test/classification/user-agents.ts";
 import { createTestDatabase } from "../test/postgres.ts";
 
@@ -26,7 +29,12 @@ const READ_EVERY_MS = 5;
 const QUIET_MS = 1000;
 const SLOT = 7;
 const FILL_BATCH = 500;
-const SETTINGS = { enrichmentDays: 60, classificationFile: undefined, geoipFile: undefined };
+const SETTINGS = {
+  enrichmentDays: 60,
+  classificationFile: undefined,
+  geoipFile: undefined,
+  truncateIps: "false",
+} as const;
 const LOG = {
   info: () => undefined,
   warn: (fields: object, message: string) => console.error(message, fields),
@@ -126,7 +134,9 @@ async function drain(store: Store, spool: SpoolReader): Promise<Round> {
   const quietMs = await readUntil(store, sleep(QUIET_MS));
   const loop = monitorEventLoopDelay({ resolution: 2 });
   loop.enable();
-  const enrichment = await openEnrichment({ config: SETTINGS, store, log: LOG });
+  const keys = privacyKeys(createKeyRing());
+  const privacy = new PrivacyRules({ store: store.privacy, keys, installation: "full" });
+  const enrichment = await openEnrichment({ config: SETTINGS, store, privacy, log: LOG });
   const startedMs = performance.now();
   const ingest = startIngest({ spool, events: store.events, steps: enrichment.steps, log: LOG });
   const drained = untilEmpty(spool);

@@ -13,6 +13,7 @@ import { isAddressOrCidr } from "./domain/address-list.ts";
 import { AppError } from "./domain/errors.ts";
 import { isLocalhost, parseHostname } from "./domain/hostname.ts";
 import type { CertificatePolicy } from "./domain/issuance.ts";
+import { PRIVACY_MODES } from "./domain/privacy.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -203,6 +204,16 @@ export const SETTINGS = {
     "5000",
     wholeNumber(5000, 0, 60_000),
     "Milliseconds that a webhook's batch waits for more events. A full one, of 350, goes out at once.",
+  ),
+  privacyMode: setting(
+    "full",
+    oneOf("full", PRIVACY_MODES),
+    "How much is kept of what recipients do: `full`, `pseudonymous`, `anonymous` or `off`. Subaccounts and single recipients can be stricter: `docs/privacy.md`.",
+  ),
+  truncateIps: setting(
+    "false",
+    oneOf("false", ["false", "true"]),
+    "`true` keeps of every recipient's IP address the network alone (IPv4 /24, IPv6 /48), whatever the mode.",
   ),
   eventRetentionDays: setting("400", wholeNumber(400, 1, 36_500), "Days that events are kept."),
   messageRetentionDays: setting(

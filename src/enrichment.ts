@@ -17,6 +17,8 @@ import {
 } from "./events/geo.ts";
 import type { EnrichmentStep } from "./events/ingest.ts";
 import type { MessageStore } from "./events/message-store.ts";
+import type { PrivacyRules } from "./events/privacy-rules.ts";
+import { createPrivacyStep } from "./events/privacy-step.ts";
 
 export interface Enrichment {
   readonly steps: readonly EnrichmentStep[];
@@ -28,11 +30,12 @@ export interface Enrichment {
 type Files = Pick<Config, "classificationFile" | "geoipFile">;
 
 export interface EnrichmentParts {
-  readonly config: Files & Pick<Config, "enrichmentDays">;
+  readonly config: Files & Pick<Config, "enrichmentDays" | "truncateIps">;
   readonly store: {
-    readonly events: Pick<EventStore, "search">;
+    readonly events: Pick<EventStore, "search" | "erase">;
     readonly messages: Pick<MessageStore, "find">;
   };
+  readonly privacy: PrivacyRules;
   readonly log: FollowedFileLog;
 }
 
@@ -49,16 +52,23 @@ const GEO_FILE = {
 } as const;
 
 /** Without a file that can be used, what comes with Waypost is used alone: events never wait for an operator's file. */
-export async function openEnrichment({ config, store, log }: EnrichmentParts): Promise<Enrichment> {
+export async function openEnrichment({
+  config,
+  store,
+  privacy: rules,
+  log,
+}: EnrichmentParts): Promise<Enrichment> {
   const context = await follow(config.classificationFile, CLASSIFICATION_FILE, createContext(NO_ROWS), log);
   const locate = await follow<Locate>(config.geoipFile, GEO_FILE, LOCATE_NOTHING, log);
   const classifier = createClassifier({ context: context.current });
-  const classification = createClassificationStep({ classifier, events: store.events });
+  const { events } = store;
+  const classification = createClassificationStep({ classifier, events });
   return {
     steps: [
       createFactsStep({ messages: store.messages, days: config.enrichmentDays }),
       createGeoStep(locate.current),
       classification.step,
+      createPrivacyStep({ rules, events, truncateIps: config.truncateIps === "true" }),
     ],
     startOver: classification.startOver,
     stop: async () => {

@@ -30,6 +30,7 @@ import { openEnrichment } from "./enrichment.ts";
 import { startIngest } from "./events/ingest.ts";
 import { LiveTail } from "./events/live-tail.ts";
 import { createMessageRecorder } from "./events/message-recorder.ts";
+import { PrivacyRules } from "./events/privacy-rules.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
 import { openInstallation } from "./installation.ts";
@@ -47,6 +48,7 @@ import { isOutage } from "./store/outage.ts";
 import { storeLocation } from "./store-location.ts";
 import type { Issuer } from "./tls/issuer.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
+import { privacyKeys } from "./token/pseudonym.ts";
 import { seal } from "./token/sealed.ts";
 import type { VerificationChange } from "./verification/change-log.ts";
 import { domainAlerts } from "./verification/operational-changes.ts";
@@ -102,23 +104,15 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
     const firstKey = await createFirstKey(store.apiKeys, { dataDir, configured: config.apiKey });
     const snapshot = up(await startPublishing({ config, store, log }));
-    const spool = await startIngesting({ config, store, log, up });
+    const privacy = createPrivacyRules(config, store, keys);
+    const spool = await startIngesting({ config, store, privacy, log, up });
     const isRestricted = createRestriction(config);
     const record = operationalRecorder(store, log);
     const machine = readMachineId(dataDir);
     up(startSpoolWatch({ workers: () => edgeStats.current(performance.now()), machine, record }));
     const certificates = await startCertificates({ config, store, masterSecret, log, up });
     const { issuer } = certificates;
-    const verifier = createDomainVerifier({
-      config,
-      store,
-      keys,
-      snapshot,
-      issuer,
-      isRestricted,
-      record,
-      log,
-    });
+    const verifier = domainVerifier({ config, store, keys, snapshot, issuer, isRestricted, record, log });
     const webhooks = up(new WebhookParts({ config, store, masterSecret }));
     if (config.roles.includes("worker")) {
       startBackgroundWork({ config, store, verifier, log, up });
@@ -135,6 +129,7 @@ export async function startControl(config: Config, log: Logger): Promise<Control
       issuer,
       webhooks,
       tail,
+      privacy,
       isRestricted,
       masterSecret,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
@@ -151,6 +146,10 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     await stop();
     throw error;
   }
+}
+
+function createPrivacyRules({ privacyMode }: Config, { privacy }: Store, keys: KeyRing): PrivacyRules {
+  return new PrivacyRules({ store: privacy, keys: privacyKeys(keys), installation: privacyMode });
 }
 
 function operationalRecorder(store: Store, log: Logger): ReturnType<typeof createOperationalRecorder> {
@@ -171,16 +170,17 @@ type Up = <T extends Stoppable>(part: T) => T;
 async function startIngesting(parts: {
   config: Config;
   store: Store;
+  privacy: PrivacyRules;
   log: Logger;
   up: Up;
 }): Promise<SpoolReader> {
-  const { config, store, log, up } = parts;
+  const { config, store, privacy, log, up } = parts;
   const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
     log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
   );
   up({ stop: () => spool.close() });
   const ingestLog = log.child({ area: "ingest" });
-  const { steps, startOver } = up(await openEnrichment({ config, store, log: ingestLog }));
+  const { steps, startOver } = up(await openEnrichment({ config, store, privacy, log: ingestLog }));
   up(startIngest({ spool, events: store.events, steps, onFailure: startOver, log: ingestLog }));
   return spool;
 }
@@ -323,6 +323,7 @@ function createApiRoutes(parts: {
   readonly store: Store;
   readonly authenticate: Authenticate;
   readonly tail: LiveTail;
+  readonly privacy: PrivacyRules;
   readonly keys: () => KeyRing;
   readonly masterSecret: string;
   readonly isRestricted: (domain: Hostname) => boolean;
@@ -338,6 +339,7 @@ function createApiRoutes(parts: {
     authenticate,
     messages: createMessageRecorder(store.messages),
     tail,
+    privacy: parts.privacy,
     keys,
     sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
     isRestricted,
@@ -379,7 +381,7 @@ interface VerifierParts {
   readonly log: Logger;
 }
 
-function createDomainVerifier(parts: VerifierParts): Verifier {
+function domainVerifier(parts: VerifierParts): Verifier {
   const { config, store, keys, snapshot, issuer, isRestricted, log } = parts;
   return createVerifier({
     store: store.verification,

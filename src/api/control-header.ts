@@ -1,5 +1,6 @@
 /** `X-MSYS-API: {"options": {…}, "campaign_id": …}` in a message's own header says how the message is to be wrapped, and what it is. */
 import { AppError } from "../domain/errors.ts";
+import { PRIVACY_MODES, type PrivacyMode } from "../domain/privacy.ts";
 import { messageHeaderField } from "../wrap/mime-header.ts";
 import type { CallFacts } from "./wrap-facts.ts";
 import { OPTION_NAMES, type WrapOptions } from "./wrap-options.ts";
@@ -9,19 +10,29 @@ export const CONTROL_HEADER = "x-msys-api";
 
 export interface ControlHeader {
   readonly options: WrapOptions;
+  readonly privacy: PrivacyMode | undefined;
   readonly facts: Pick<CallFacts, "campaign_id" | "metadata" | "tags">;
 }
 
 /** Nothing without the field. Throws `invalid_parameters` for one that isn't JSON, or has fields of a wrong type. */
 export function readControlHeader(message: Buffer): ControlHeader {
   const field = messageHeaderField(message, CONTROL_HEADER);
-  if (field === undefined) return { options: {}, facts: {} };
+  if (field === undefined) return { options: {}, privacy: undefined, facts: {} };
   const parsed = parse(field);
-  return { options: optionsOf(parsed["options"] ?? {}), facts: factsOf(parsed) };
+  const options = parsed["options"] ?? {};
+  if (!isObject(options)) throw wrongType("options", "json object");
+  return { options: optionsOf(options), privacy: privacyOf(options), facts: factsOf(parsed) };
 }
 
-function optionsOf(options: unknown): WrapOptions {
-  if (!isObject(options)) throw wrongType("options", "json object");
+/** Not one of the options: it is the recipient's, and the strictest wish counts. */
+function privacyOf({ privacy }: Readonly<Record<string, unknown>>): PrivacyMode | undefined {
+  const mode = PRIVACY_MODES.find((candidate) => candidate === privacy);
+  if (privacy !== undefined && mode === undefined)
+    throw invalid(`'privacy' must be one of ${PRIVACY_MODES.join(", ")}`);
+  return mode;
+}
+
+function optionsOf(options: Readonly<Record<string, unknown>>): WrapOptions {
   const given = OPTION_NAMES.map((name) => [name, options[name]] as const).filter(
     ([, value]) => value !== undefined,
   );

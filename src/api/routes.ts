@@ -6,6 +6,7 @@ import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { LiveTail } from "../events/live-tail.ts";
 import type { MessageRecorder } from "../events/message-recorder.ts";
+import type { PrivacyRules } from "../events/privacy-rules.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
 import type { Verification } from "../verification/verifier.ts";
@@ -51,6 +52,7 @@ export interface ApiStore {
 export interface RouteDeps {
   readonly store: ApiStore;
   readonly messages: MessageRecorder;
+  readonly privacy: PrivacyRules;
   readonly tail: LiveTail;
   readonly metrics: MetricDeps["metrics"];
   readonly keys: () => KeyRing;
@@ -84,7 +86,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...managedCertificateRoutes({ ...store, managedCertificates: deps.managedCertificates, now }),
     ...deepLinkRoutes(store),
     ...sendingDomainRoutes(store),
-    ...subaccountRoutes({ ...store, now }),
+    ...subaccountRoutes({ ...store, privacy: deps.privacy, now }),
     ...keyRoutes({ ...store, now }),
     ...eventRoutes({ events: store.events, now }),
     ...eventDocumentationRoutes(),
@@ -94,7 +96,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...webhookReplayRoutes({ ...deps.webhooks, ...store }),
     ...webhookEventRoutes(),
     ...metricRoutes({ metrics: deps.metrics, now }),
-    ...wrapRoutes({ ...deps, ...store }),
+    ...wrapRoutes({ ...store, ...deps }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({
       ...store,

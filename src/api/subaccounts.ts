@@ -2,39 +2,44 @@
 import { type Static, Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
+import { PRIVACY_MODES, type PrivacyMode } from "../domain/privacy.ts";
 import {
   MAX_SUBACCOUNT_ID,
   SUBACCOUNT_STATUSES,
   type Subaccount,
+  type SubaccountChange,
   type SubaccountId,
-  type SubaccountStatus,
 } from "../domain/subaccount.ts";
 import { SUBACCOUNT_GRANTS } from "./grants.ts";
 import { checkKeyRequest, createApiKey, type KeyDeps } from "./keys.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface SubaccountStore {
-  create(name: string, nowMs: number): Promise<Subaccount>;
+  create(name: string, nowMs: number, privacy?: PrivacyMode): Promise<Subaccount>;
   find(id: SubaccountId): Promise<Subaccount | undefined>;
   list(): Promise<readonly Subaccount[]>;
-  update(
-    id: SubaccountId,
-    change: { readonly name?: string; readonly status?: SubaccountStatus },
-  ): Promise<boolean>;
+  update(id: SubaccountId, change: SubaccountChange): Promise<boolean>;
 }
 
 export interface SubaccountDeps extends KeyDeps {
   readonly subaccounts: SubaccountStore;
+  /** Told of every change, so that it is in force with the reply. */
+  readonly privacy: { expire(): void };
 }
 
 const STATUS = Type.Enum([...SUBACCOUNT_STATUSES]);
+const PRIVACY = Type.Enum([...PRIVACY_MODES], {
+  description:
+    "How much is kept of what its recipients do, at most; the strictest of this, `WAYPOST_PRIVACY_MODE` and a recipient's own `privacy` wins.",
+});
 const SUBACCOUNT = Type.Object(
-  { id: Type.Integer({ minimum: 1 }), name: Type.String(), status: STATUS },
+  { id: Type.Integer({ minimum: 1 }), name: Type.String(), status: STATUS, privacy: PRIVACY },
   { additionalProperties: false },
 );
 const NAME = Type.String({ minLength: 1, maxLength: 1024 });
 const CREATE = Type.Object({
   name: NAME,
+  privacy: Type.Optional(PRIVACY),
   key_label: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
   key_grants: Type.Optional(
     Type.Array(Type.String({ maxLength: 100 }), {
@@ -54,7 +59,11 @@ const CREATED = Type.Object(
   },
   { additionalProperties: false },
 );
-const UPDATE = Type.Object({ name: Type.Optional(NAME), status: Type.Optional(STATUS) });
+const UPDATE = Type.Object({
+  name: Type.Optional(NAME),
+  status: Type.Optional(STATUS),
+  privacy: Type.Optional(PRIVACY),
+});
 
 export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
   const base = { tag: "Subaccounts", url: "/api/v1/subaccounts" } as const;
@@ -72,7 +81,7 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
       summary: "Create a subaccount",
       body: CREATE,
       replies: { 200: Type.Object({ results: CREATED }) },
-      audited: ["name", "key_label", "key_grants", "key_valid_ips"],
+      audited: ["name", "privacy", "key_label", "key_grants", "key_valid_ips"],
       handle: (call) => create(call, call.body, deps),
     }),
     route({
@@ -96,12 +105,14 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
       method: "PUT",
       grant: "subaccounts/manage",
       summary: "Update a subaccount",
-      description: "A suspended or terminated subaccount can be read, not changed. Its links go on working.",
+      description:
+        "A suspended or terminated subaccount can be read, not changed. Its links go on working. A stricter `privacy` is applied to the later events of mail that was already sent, too.",
       body: UPDATE,
       replies: { 200: Type.Object({ results: Type.Object({ message: Type.String() }) }) },
-      audited: ["name", "status"],
+      audited: ["name", "status", "privacy"],
       handle: async (call) => {
         if (!(await deps.subaccounts.update(idOf(call), call.body))) throw notFound(call);
+        deps.privacy.expire();
         return results({ message: "Successfully updated subaccount information" });
       },
     }),
@@ -110,7 +121,7 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
 
 async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountDeps): Promise<Reply> {
   if (body.key_grants === undefined) {
-    const { id } = await deps.subaccounts.create(body.name, deps.now());
+    const { id } = await createOne(body, deps);
     return results({ subaccount_id: id });
   }
   if (!call.principal.grants.has("keys/manage"))
@@ -122,9 +133,18 @@ async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountD
   };
   // Before the subaccount is there: a call that fails leaves nothing behind.
   checkKeyRequest(request, SUBACCOUNT_GRANTS);
-  const { id } = await deps.subaccounts.create(body.name, deps.now());
+  const { id } = await createOne(body, deps);
   const { key, record } = await createApiKey({ ...request, subaccountId: id }, deps);
   return results({ subaccount_id: id, key, label: record.label, short_key: record.shortKey });
+}
+
+async function createOne(
+  { name, privacy }: Static<typeof CREATE>,
+  deps: SubaccountDeps,
+): Promise<Subaccount> {
+  const created = await deps.subaccounts.create(name, deps.now(), privacy);
+  deps.privacy.expire();
+  return created;
 }
 
 async function get(call: Call, deps: SubaccountDeps): Promise<Reply> {

@@ -8,10 +8,12 @@ import { domainOfAddress } from "../domain/hostname.ts";
 import type { Selection } from "../domain/selection.ts";
 import type { MessageFacts } from "../events/message-facts.ts";
 import type { WrappedCall, WrappedMessage } from "../events/message-store.ts";
+import { keptFacts } from "../events/privacy.ts";
+import { anonymousTransmissionId, type PrivacyKeys } from "../token/pseudonym.ts";
 import { decodeHeaderText } from "../wrap/header-text.ts";
 import { messageHeaderField } from "../wrap/mime-header.ts";
-import type { Recipient, Tracking } from "../wrap/options.ts";
 import type { WrapOptions } from "./wrap-options.ts";
+import type { WrappedRecipient } from "./wrap-privacy.ts";
 
 const MAX_METADATA_BYTES = 1000;
 const MAX_TAGS = 10;
@@ -113,19 +115,19 @@ export function parseRecipientFacts(
 /** What is recorded of a call: only messages that are tracked, apart by what their recipients agreed to. */
 export function wrappedCalls(
   facts: MessageFacts,
-  recipients: readonly (Recipient & Pick<WrappedMessage, "rcptMeta" | "rcptTags">)[],
-  selection: Selection,
+  recipients: readonly WrappedRecipient[],
+  { selection, keys }: { readonly selection: Selection; readonly keys: PrivacyKeys },
 ): readonly WrappedCall[] {
   const [first] = recipients;
   if (selection.kind !== "selected" || first === undefined) return [];
-  const groups = Map.groupBy(recipients, ({ tracking = "full" }) => tracking);
-  groups.delete("off");
-  return [...groups].map(([tracking, group]) => ({
+  const tracked = recipients.filter(({ tracking }) => tracking !== "off");
+  const groups = Map.groupBy(tracked, ({ tracking, privacy }) => `${tracking} ${privacy}`);
+  return [...groups.values()].map((group) => ({
     subaccountId: first.subaccountId,
     sentAtSeconds: first.sentAtSeconds,
     trackingDomain: selection.domain.domain,
-    facts: narrowed(facts, tracking),
-    messages: group.map(({ messageId, rcptTo, rcptMeta, rcptTags }) => ({
+    facts: narrowed(facts, group[0], keys),
+    messages: inNoOrder(group).map(({ messageId, rcptTo, rcptMeta, rcptTags }) => ({
       messageId,
       rcptTo,
       ...(rcptMeta && { rcptMeta }),
@@ -168,10 +170,32 @@ function textOfFrom(from: CallFacts["from"]): string | undefined {
   return from.name === undefined || from.name === "" ? from.email : `${from.name} <${from.email}>`;
 }
 
-function narrowed(facts: MessageFacts, tracking: Tracking): MessageFacts {
+function narrowed(
+  facts: MessageFacts,
+  recipient: WrappedRecipient | undefined,
+  keys: PrivacyKeys,
+): MessageFacts {
+  const { tracking, privacy = "full" } = recipient ?? {};
+  if (privacy === "pseudonymous" || privacy === "anonymous") {
+    const kept = ofTracking(keptFacts(facts, privacy), tracking);
+    // A number that the caller knows says who it was when there was one recipient.
+    return privacy === "pseudonymous"
+      ? kept
+      : { ...kept, transmissionId: anonymousTransmissionId(facts.transmissionId, keys) };
+  }
+  return ofTracking(facts, tracking);
+}
+
+function ofTracking(facts: MessageFacts, tracking: WrappedRecipient["tracking"]): MessageFacts {
   if (tracking === "opens") return { ...facts, clickTracking: false };
   if (tracking === "clicks") return { ...facts, openTracking: false, initialOpen: false };
   return facts;
+}
+
+/** Anonymous recipients are not recorded in the order in which the caller named them: their ids, by which they are sorted, say nothing. */
+function inNoOrder(group: readonly WrappedRecipient[]): readonly WrappedRecipient[] {
+  if (group[0]?.privacy !== "anonymous") return group;
+  return group.toSorted((one, other) => (one.messageId < other.messageId ? -1 : 1));
 }
 
 function parseTransmissionId(text: string | undefined): string {

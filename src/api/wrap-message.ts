@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 import { AppError } from "../domain/errors.ts";
+import { PRIVACY_MODES } from "../domain/privacy.ts";
 import type { Selection } from "../domain/selection.ts";
 import { createMessageWrapper, type MessageWrapper } from "../wrap/mime.ts";
 import { CONTROL_HEADER, readControlHeader } from "./control-header.ts";
@@ -30,9 +31,10 @@ import {
   type WrapDeps,
   type WrapOptions,
 } from "./wrap-options.ts";
+import { applyPrivacy } from "./wrap-privacy.ts";
 
 export const RAW_MESSAGE_DESCRIPTION =
-  "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead), the options by their names, and `campaign_id`, `metadata` (JSON), `tags` (separated by commas), `template_id`, `template_version`, `transmission_id`, `ip_pool` and `return_path` as in a JSON body. Options, campaign_id, metadata and tags may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id`, `X-Waypost-Transmission-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`) say what was used.";
+  "With `Content-Type: message/rfc822` the body is a whole message (up to 64 MiB) and so is the reply. The query says for whom and how: `rcpt_to` (required), `message_id`, `tracking`, `privacy`, `sending_domain` (default: the domain of From:), `tracking_domain`, `dry_run` (answers with the report instead), the options by their names, and `campaign_id`, `metadata` (JSON), `tags` (separated by commas), `template_id`, `template_version`, `transmission_id`, `ip_pool` and `return_path` as in a JSON body. Options (`privacy` among them), campaign_id, metadata and tags may also stand in an `X-MSYS-API` header of the message, which is taken out. The reply's headers `X-Waypost-Message-Id`, `X-Waypost-Transmission-Id` and `X-Waypost-Tracking-Domain` (or `X-Waypost-Untracked-Reason`), and `X-Waypost-Privacy` when it is not full, say what was used.";
 
 const LIMIT_BYTES = 64 * 1024 * 1024;
 /** As far as wrapping reads a header: what stands in a longer one could not be taken out. */
@@ -54,6 +56,7 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
     nowMs: deps.now(),
   });
   const dryRun = booleanParameter(query, "dry_run") ?? false;
+  const wishes = choicesParameter(query, "privacy", PRIVACY_MODES) ?? [];
   const given = factsInQuery(query);
   const { start, rest } = await readHeader(call.body);
   const header = readControlHeader(start);
@@ -62,9 +65,11 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   const context = { options, sendingDomain: sendingDomainOf({ ...query, ...facts }), ...sizeOf(call, start) };
   const parsed = parseFacts(facts, context);
   const selection = await selectDomain(wishOf(query, context.sendingDomain), tenant.write, deps);
+  await deps.privacy.freshen();
+  const wrapped = applyPrivacy(recipient, deps.privacy, header.privacy, ...wishes);
   const off = selection.kind === "untracked" && !dryRun ? ({ tracking: "off" } as const) : {};
   const wrapper = createMessageWrapper(
-    { ...recipient, ...off },
+    { ...wrapped, ...off },
     {
       ...compileOptions(options, { selection, deps }),
       dropFields: [CONTROL_HEADER],
@@ -72,14 +77,16 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   );
   const pieces = wrapPieces(wrapper, start, rest);
   if (dryRun) return report(pieces, wrapper, selection);
-  const recorded = wrappedCalls(parsed, [recipient], selection);
+  const recorded = wrappedCalls(parsed, [wrapped], { selection, keys: deps.privacy.keys });
   await deps.messages.record(recorded);
   return {
     status: 200,
     contentType: "message/rfc822",
     headers: {
       "x-waypost-message-id": recipient.messageId,
-      ...(recorded.length > 0 && { "x-waypost-transmission-id": parsed.transmissionId }),
+      ...(recorded.length > 0 &&
+        wrapped.privacy !== "anonymous" && { "x-waypost-transmission-id": parsed.transmissionId }),
+      ...(wrapped.privacy !== "full" && { "x-waypost-privacy": wrapped.privacy }),
       ...headersOf(selection),
     },
     body: Readable.from(pieces, { objectMode: false }),

@@ -7,6 +7,7 @@ import type { Selection } from "../domain/selection.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { MessageRecorder } from "../events/message-recorder.ts";
+import type { PrivacyRules } from "../events/privacy-rules.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { CompileOptions, Recipient } from "../wrap/options.ts";
 import type { LinkReport, SkippedPart } from "../wrap/report.ts";
@@ -19,6 +20,7 @@ export interface WrapDeps extends SelectionDeps {
   /** Whether wrapped HTML gets the invisible link that gives scanners away. */
   readonly honeypot: boolean;
   readonly messages: MessageRecorder;
+  readonly privacy: PrivacyRules;
   readonly now: () => number;
 }
 

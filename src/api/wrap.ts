@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Static, Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
+import { PRIVACY_MODES, type PrivacyMode } from "../domain/privacy.ts";
 import type { Selection } from "../domain/selection.ts";
 import { compile } from "../wrap/compile.ts";
 import { compileMessage } from "../wrap/mime.ts";
@@ -34,6 +35,7 @@ import {
   WRAP_OPTIONS,
   type WrapDeps,
 } from "./wrap-options.ts";
+import { applyPrivacy, type WrappedRecipient } from "./wrap-privacy.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 const MAX_RECIPIENTS = 2000;
@@ -61,6 +63,12 @@ const RECIPIENT = Type.Object({
   tracking: Type.Optional(
     Type.Enum(["off", "opens", "clicks", "full"], {
       description: "What this recipient agreed to. Default: full.",
+    }),
+  ),
+  privacy: Type.Optional(
+    Type.Enum([...PRIVACY_MODES], {
+      description:
+        "How much is kept of what this recipient does, unless the subaccount or the installation is stricter. Default: full.",
     }),
   ),
   ...RECIPIENT_FACTS,
@@ -104,12 +112,22 @@ const WRAPPED = Type.Object(
       {
         tracking_domain: Type.Optional(Type.String({ description: "Absent when nothing could be tracked." })),
         transmission_id: Type.Optional(
-          Type.String({ description: "In these messages' events. Absent when no message is tracked." }),
+          Type.String({
+            description:
+              "In these messages' events, but those of anonymous recipients. Absent when there is no other message that is tracked.",
+          }),
         ),
         untracked_reason: Type.Optional(Type.Enum(["no_tracking_domain", "tracking_domain_not_usable"])),
         messages: Type.Array(
           Type.Object(
-            { rcpt_to: Type.String(), message_id: Type.String(), content: CONTENT },
+            {
+              rcpt_to: Type.String(),
+              message_id: Type.String({ description: "An anonymous recipient's is in no event." }),
+              privacy: Type.Optional(
+                Type.Enum([...PRIVACY_MODES], { description: "What was applied; absent for full." }),
+              ),
+              content: CONTENT,
+            },
             { additionalProperties: false },
           ),
         ),
@@ -148,24 +166,34 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   const nowMs = deps.now();
   const content = readContent(body);
   const facts = parseFacts(content.facts, content);
-  const recipients = body.recipients.map((recipient, index) => {
+  const { keys } = deps.privacy;
+  await deps.privacy.freshen();
+  const recipients = body.recipients.map((recipient, index): RecipientPair => {
     const field = `recipients[${index}].`;
-    return {
-      ...parseRecipient(recipient, { field, subaccountId: tenant.write, nowMs }),
-      ...parseRecipientFacts(recipient, facts, field),
-    };
+    const named = parseRecipient(recipient, { field, subaccountId: tenant.write, nowMs });
+    const ownFacts = parseRecipientFacts(recipient, facts, field);
+    const wishes = [content.privacy, recipient.privacy];
+    return { named, wrapped: applyPrivacy({ ...named, ...ownFacts }, deps.privacy, ...wishes) };
   });
+  const wrapped = recipients.map((pair) => pair.wrapped);
   const wish = { ...body, ...(content.sendingDomain && { sending_domain: content.sendingDomain }) };
   const selection = await selectDomain(wish, tenant.write, deps);
   const compiled = compileContent(content, compileOptions(content.options, { selection, deps }));
   refuseTooManyLinks(compiled, recipients.length);
-  const calls = body.dry_run === true ? [] : wrappedCalls(facts, recipients, selection);
+  const calls = body.dry_run === true ? [] : wrappedCalls(facts, wrapped, { selection, keys });
   await deps.messages.record(calls);
-  const transmissionId = calls[0]?.facts.transmissionId;
+  const isShown = calls.some((one) => one.facts.transmissionId === facts.transmissionId);
+  const transmissionId = isShown ? facts.transmissionId : undefined;
   return {
     status: 200,
     body: Readable.from(reply({ body, recipients, selection, compiled, transmissionId })),
   };
+}
+
+interface RecipientPair {
+  /** As the caller named them. */
+  readonly named: Recipient;
+  readonly wrapped: WrappedRecipient;
 }
 
 interface ReadContent extends FactsContext {
@@ -174,6 +202,8 @@ interface ReadContent extends FactsContext {
   readonly message: Buffer | undefined;
   /** The call's, and behind them those of the message. */
   readonly facts: CallFacts;
+  /** The message's own wish. */
+  readonly privacy: PrivacyMode | undefined;
 }
 
 function readContent(body: Body): ReadContent {
@@ -183,6 +213,7 @@ function readContent(body: Body): ReadContent {
       parts,
       message: undefined,
       facts: body,
+      privacy: undefined,
       options: body.options ?? {},
       sendingDomain: sendingDomainOf(body),
       msgSize: Object.values(parts).reduce((sum, part) => sum + Buffer.byteLength(part), 0),
@@ -202,6 +233,7 @@ function readContent(body: Body): ReadContent {
     parts,
     message,
     facts,
+    privacy: header.privacy,
     options: { ...header.options, ...body.options },
     sendingDomain: sendingDomainOf({ ...body, ...facts }),
     msgSize: message.length,
@@ -237,7 +269,7 @@ function refuseTooManyLinks({ links }: Report, recipients: number): void {
 
 interface Work {
   readonly body: Body;
-  readonly recipients: readonly Recipient[];
+  readonly recipients: readonly RecipientPair[];
   readonly selection: Selection;
   readonly compiled: Compiled;
   readonly transmissionId: string | undefined;
@@ -256,9 +288,13 @@ async function* reply(work: Work): AsyncGenerator<string> {
   let separator = "";
   let turnEndsMs = performance.now() + TURN_MS;
   const render = selection.kind === "selected" ? compiled.render : compiled.untracked;
-  for (const recipient of body.dry_run === true ? [] : recipients) {
-    const content = render(recipient);
-    const message = { rcpt_to: recipient.rcptTo, message_id: recipient.messageId, content };
+  for (const { named, wrapped } of body.dry_run === true ? [] : recipients) {
+    const message = {
+      rcpt_to: named.rcptTo,
+      message_id: named.messageId,
+      ...(wrapped.privacy !== "full" && { privacy: wrapped.privacy }),
+      content: render(wrapped),
+    };
     yield `${separator}${JSON.stringify(message)}`;
     separator = ",";
     if (performance.now() > turnEndsMs) {

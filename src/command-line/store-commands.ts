@@ -70,4 +70,11 @@ export function addSubaccountCommands(program: Command): void {
   ).action(async (id: string, status: string, _options, command) =>
     (await import("../commands/subaccounts.ts")).setSubaccountStatus(id, status, configOf(command).config),
   );
+  withSettings(
+    subaccounts
+      .command("set-privacy <id> <mode>")
+      .description("how much is kept of its recipients: full, pseudonymous, anonymous or off"),
+  ).action(async (id: string, mode: string, _options, command) =>
+    (await import("../commands/subaccounts.ts")).setSubaccountPrivacy(id, mode, configOf(command).config),
+  );
 }

@@ -1,6 +1,7 @@
 /** `waypost subaccounts …` */
 import type { Config } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
+import { PRIVACY_MODES } from "../domain/privacy.ts";
 import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
 import { withStore } from "./with-store.ts";
 
@@ -18,7 +19,9 @@ export async function createSubaccount(name: string, config: Config): Promise<vo
 
 export async function listSubaccounts(config: Config): Promise<void> {
   await withStore(config, async (store) => {
-    for (const { id, name, status } of await store.subaccounts.list()) console.log(`${id} ${status} ${name}`);
+    for (const { id, name, status, privacy } of await store.subaccounts.list()) {
+      console.log(`${id} ${status} ${name}${privacy === "full" ? "" : ` (privacy: ${privacy})`}`);
+    }
   });
 }
 
@@ -32,5 +35,18 @@ export async function setSubaccountStatus(id: string, status: string, config: Co
       throw new AppError("not_found", `There is no subaccount ${id}`);
     }
     console.log(`Subaccount ${id} is ${known}.`);
+  });
+}
+
+export async function setSubaccountPrivacy(id: string, mode: string, config: Config): Promise<void> {
+  const known = PRIVACY_MODES.find((candidate) => candidate === mode);
+  if (known === undefined) {
+    throw new AppError("invalid_parameters", `The mode must be one of ${PRIVACY_MODES.join(", ")}`);
+  }
+  await withStore(config, async (store) => {
+    if (!(await store.subaccounts.update(Number(id), { privacy: known }))) {
+      throw new AppError("not_found", `There is no subaccount ${id}`);
+    }
+    console.log(`Of the recipients of subaccount ${id} is kept: ${known}.`);
   });
 }

@@ -1,4 +1,6 @@
 /** Tenants of the installation. 0 is the primary account; subaccounts are numbered from 1. */
+import type { PrivacyMode } from "./privacy.ts";
+
 export type SubaccountId = number;
 
 export const PRIMARY_ACCOUNT: SubaccountId = 0;
@@ -14,4 +16,9 @@ export interface Subaccount {
   readonly id: SubaccountId;
   readonly name: string;
   readonly status: SubaccountStatus;
+  /** Its recipients' mode at the least: the installation's and each recipient's own can be stricter. */
+  readonly privacy: PrivacyMode;
 }
+
+/** What can be changed of a subaccount. */
+export type SubaccountChange = Partial<Omit<Subaccount, "id">>;

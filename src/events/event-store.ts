@@ -1,5 +1,6 @@
 /** What ingest, the events API and those who follow the events need of a store. */
 import type { EventType } from "../domain/event.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EventFilter } from "./event-filter.ts";
 import type { Classification, RecordedEvent } from "./recorded-event.ts";
 
@@ -62,8 +63,11 @@ export interface EventStore {
   lastPosition(): Promise<number>;
   /** Changes events where they are, and notes each as a change; unknown ones are passed over. Returns how many were known. */
   reclassify(changes: readonly Reclassification[]): Promise<number>;
-  /** Deletes all events of a lower-case address for good, and notes each as a change. Returns how many there were. */
-  erase(recipient: string): Promise<number>;
+  /**
+   * Deletes a tenant's events of a lower-case address for good, piece by piece, and notes each as a change. Returns how many there
+   * were; when it rejects, some may be gone.
+   */
+  erase(recipient: string, scope: SubaccountId | "all"): Promise<number>;
   /** The changes after one (0: from the first), in their order. Of an event that changed twice both show its present state. */
   changesAfter(change: number, limit: number): Promise<readonly EventChange[]>;
   /** Drops the UTC days before the one this time is in, for good. Returns how many days that were. */

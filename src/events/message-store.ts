@@ -50,8 +50,13 @@ export interface MessageStore {
   readAfter(position: number, limit: number): Promise<readonly StoredMessage[]>;
   /** The last position that was given out; 0 before the first. */
   lastPosition(): Promise<number>;
-  /** Deletes all messages to a lower-case address for good. Returns how many there were. */
-  erase(recipient: string): Promise<number>;
+  /**
+   * Deletes a tenant's messages to a lower-case address for good, piece by piece, and what could be personal about the facts that no
+   * other message has. Returns how many there were; when it rejects, some may be gone.
+   */
+  erase(recipient: string, scope: SubaccountId | "all"): Promise<number>;
+  /** How many messages of a tenant there are to a lower-case address. */
+  countTo(recipient: string, scope: SubaccountId | "all"): Promise<number>;
   /** Drops the UTC days of sending before the one this time is in, for good. Returns how many days that were. */
   dropBefore(timestampMs: number): Promise<number>;
 }

@@ -1,6 +1,7 @@
 /** What the event store needs of a database: the rest is the same SQL on both. */
 import { type RawBuilder, sql } from "kysely";
 
+import type { SubaccountId } from "../domain/subaccount.ts";
 import type { Reclassification } from "../events/event-store.ts";
 import type { EventRow } from "./event-columns.ts";
 import type { EventConditions } from "./event-conditions.ts";
@@ -48,7 +49,7 @@ export interface EventDatabase extends DayDatabase {
   /** Changes rows, and notes in `event_changes`, under the next positions, which. Resolves to how many there were. */
   reclassify(batches: readonly DayChanges[]): Promise<number>;
   /** Deletes the rows of a recipient, and notes it as `reclassify` does. Resolves to how many there were. */
-  erase(recipient: string): Promise<number>;
+  erase(recipient: string, scope: SubaccountId | "all"): Promise<number>;
   /**
    * Where the events of a range of time are that fulfil conditions: places that are looked into one after the other, the newer
    * ones first, no event in two.

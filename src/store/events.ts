@@ -45,7 +45,7 @@ export function createEventStore(database: EventDatabase): EventStore {
       })),
     lastPosition: () => lastPosition(database, EVENT_TABLES),
     reclassify: async (changes) => (changes.length === 0 ? 0 : database.reclassify(changesByDay(changes))),
-    erase: (recipient) => database.erase(recipient),
+    erase: (recipient, scope) => database.erase(recipient, scope),
     changesAfter: async (change, limit) =>
       (await readAfter(database, CHANGES_IN_ORDER, { position: change, limit })).map(toChange),
     dropBefore: (timestampMs) => database.dropBefore(dayOf(timestampMs)),

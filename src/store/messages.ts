@@ -59,7 +59,8 @@ export function createMessageStore(database: MessageDatabase): MessageStore {
     readAfter: async (position, limit) =>
       (await readAfter(database, IN_ORDER, { position, limit })).map((row) => toStored(row, read)),
     lastPosition: () => lastPosition(database, MESSAGE_TABLES),
-    erase: (recipient) => database.erase(recipient),
+    erase: (recipient, scope) => database.erase(recipient, scope),
+    countTo: (recipient, scope) => database.countTo(recipient, scope),
     dropBefore: (timestampMs) => {
       // With a day goes what its messages share.
       written.clear();

@@ -32,6 +32,7 @@ import { postgresEvents } from "./postgres/event-database.ts";
 import { postgresMessages } from "./postgres/message-database.ts";
 import { openPool } from "./postgres/pool.ts";
 import { PostgresStateDialect } from "./postgres/state-dialect.ts";
+import { createPrivacy, type Privacy } from "./privacy.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import { openSqlite } from "./sqlite/connection.ts";
@@ -56,6 +57,7 @@ export interface Store {
   readonly issuances: Issuances;
   readonly machines: Machines;
   readonly subaccounts: Subaccounts;
+  readonly privacy: Privacy;
   readonly apiKeys: ApiKeys;
   readonly sessions: Sessions;
   readonly auditTrail: AuditTrail;
@@ -211,6 +213,7 @@ function stateStores(state: StateDatabase): Omit<Store, "events" | "eventPositio
     issuances: createIssuances(state),
     machines: createMachines(state),
     subaccounts: createSubaccounts(state),
+    privacy: createPrivacy(state),
     apiKeys: createApiKeys(state),
     sessions: createSessions(state),
     auditTrail: createAuditTrail(state),

@@ -4,6 +4,7 @@ import { type ColumnType, type Generated, type Kysely, type RawBuilder, sql, typ
 import type { AuditKind, AuditVia } from "../domain/audit.ts";
 import type { Hostname } from "../domain/hostname.ts";
 import type { CertificateError, CertificateSource } from "../domain/issuance.ts";
+import type { PrivacyMode } from "../domain/privacy.ts";
 import type { SubaccountId, SubaccountStatus } from "../domain/subaccount.ts";
 import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
 import type { CheckTrigger } from "../verification/verification-state.ts";
@@ -28,7 +29,15 @@ interface SubaccountsTable {
   id: SubaccountId;
   name: string;
   status: SubaccountStatus;
+  privacy: PrivacyMode;
   created_at_ms: number;
+}
+
+interface ErasedRecipientsTable {
+  sequence: number;
+  hash: string;
+  subaccount_id: SubaccountId | null;
+  erased_at_ms: number;
 }
 
 interface ApiKeysTable {
@@ -178,6 +187,7 @@ export interface StateTables extends WebhookTables {
   installation: InstallationTable;
   state_version: StateVersionTable;
   subaccounts: SubaccountsTable;
+  erased_recipients: ErasedRecipientsTable;
   api_keys: ApiKeysTable;
   tracking_domains: TrackingDomainsTable;
   domain_checks: DomainChecksTable;

@@ -154,6 +154,13 @@ test("keys and subaccounts are made, listed and ended from the command line", as
   );
   assert.match((await installation.run("subaccounts", "list")).stdout, /1 suspended Acme/);
   assert.equal((await installation.run("subaccounts", "set-status", "1", "gone")).code, 1);
+  assert.equal((await installation.run("subaccounts", "set-privacy", "1", "anonymous")).code, 0);
+  assert.match((await installation.run("subaccounts", "list")).stdout, /Acme \(privacy: anonymous\)/);
+  assert.match(
+    (await installation.run("subaccounts", "set-privacy", "1", "none")).stderr,
+    /must be one of full/,
+  );
+  assert.match((await installation.run("subaccounts", "set-privacy", "9", "off")).stderr, /no subaccount 9/);
 });
 
 test("check-config says what is in force without secrets, and all that is wrong at once", async (t) => {

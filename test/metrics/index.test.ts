@@ -249,7 +249,7 @@ class Story {
         return;
       }
       case "erase":
-        await store.events.erase(step.recipient);
+        await store.events.erase(step.recipient, "all");
         this.#events = this.#events.filter(({ rcptTo }) => rcptTo.toLowerCase() !== step.recipient);
         return;
       case "restart":

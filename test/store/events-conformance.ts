@@ -497,6 +497,27 @@ export function eventsConformance(name: string, ground: Ground): void {
       );
     });
 
+    test("a tenant's erasure leaves the other tenants' events of the same person", async (t) => {
+      const { events } = await createStore(t, ground);
+      const ids = [0, 1, 2].flatMap((subaccountId) => [
+        event(BigInt(subaccountId * 2 + 1), { subaccountId }),
+        event(BigInt(subaccountId * 2 + 2), { subaccountId, timestampMs: NOW_MS + DAY_MS }),
+      ]);
+      await events.append(ids);
+      assert.equal(await events.erase("recipient@example.com", 1), 2);
+      assert.equal(await events.erase("recipient@example.com", 0), 2);
+      assert.deepEqual(idsOf(await events.readAfter(0, 10)), [5, 6]);
+      assert.equal(await events.erase("recipient@example.com", "all"), 2);
+    });
+
+    test("somebody with more events than one statement erases is erased whole", async (t) => {
+      const { events } = await createStore(t, ground);
+      await events.append(Array.from({ length: 2500 }, (_, n) => event(BigInt(n))));
+      assert.equal(await events.erase("recipient@example.com", "all"), 2500);
+      assert.equal(await events.count({ ...EVERYTHING, toMs: NOW_MS + 9 * DAY_MS }, 10), 0);
+      assert.equal((await events.changesAfter(0, 10_000)).length, 2500);
+    });
+
     test("an erased recipient's events are gone everywhere, and each is a change without an event", async (t) => {
       const location = await ground.createLocation(t);
       const [one, other] = [await reopen(t, location), await reopen(t, location)];
@@ -504,9 +525,9 @@ export function eventsConformance(name: string, ground: Ground): void {
       const bob = { rcptTo: "Bob@Example.com" };
       await one.events.append([event(1n, bob), event(2n), event(3n, { ...bob, ...tomorrow })]);
       const before = await one.events.readAfter(0, 10);
-      assert.equal(await other.events.erase("bob@example.com"), 2);
-      assert.equal(await other.events.erase("bob@example.com"), 0);
-      assert.equal(await one.events.erase("nobody@example.com"), 0);
+      assert.equal(await other.events.erase("bob@example.com", "all"), 2);
+      assert.equal(await other.events.erase("bob@example.com", "all"), 0);
+      assert.equal(await one.events.erase("nobody@example.com", "all"), 0);
       assert.deepEqual(idsOf(await one.events.readAfter(0, 10)), [2]);
       assert.equal(await one.events.count({ ...EVERYTHING, toMs: NOW_MS + 9 * DAY_MS }, 10), 1);
       const changes = await one.events.changesAfter(0, 10);

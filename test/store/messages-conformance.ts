@@ -147,14 +147,45 @@ export function messagesConformance(name: string, ground: Ground): void {
       const { messages } = await createStore(t, ground);
       const [bob, ann, bobLater] = [to("Bob@Example.com"), to("ann@example.com"), to("bob@example.com")];
       await messages.record([call([bob, ann]), call([bobLater], { sentAtSeconds: NOW + DAY })]);
-      assert.equal(await messages.erase("bob@example.com"), 2);
-      assert.equal(await messages.erase("bob@example.com"), 0);
+      assert.equal(await messages.erase("bob@example.com", "all"), 2);
+      assert.equal(await messages.erase("bob@example.com", "all"), 0);
       const keys = [
         { ...bob, sentAtSeconds: NOW },
         { ...ann, sentAtSeconds: NOW },
         { ...bobLater, sentAtSeconds: NOW + DAY },
       ];
       assert.deepEqual(await messages.find(keys), [undefined, FACTS, undefined]);
+    });
+
+    test("what a message shared with nobody else loses what could be personal when its recipient is erased", async (t) => {
+      const location = await ground.createLocation(t);
+      const { messages } = await reopen(t, location);
+      const personal = {
+        ...{ ...FACTS, subject: "Dear Bob", msgFrom: "b+bob=x.com@acme.com" },
+        ...{ rcptMeta: { name: "Bob\0" }, rcptTags: ["bob"] },
+      };
+      const [bob, alsoBob, ann] = [to("bob@example.com"), to("bob@example.com"), to("ann@example.com")];
+      await messages.record([call([bob], { facts: personal, subaccountId: 7 }), call([alsoBob, ann])]);
+      assert.equal(await messages.countTo("bob@example.com", "all"), 2);
+      assert.equal(await messages.countTo("bob@example.com", 7), 1);
+      assert.equal(await messages.erase("bob@example.com", "all"), 2);
+      assert.equal(await messages.countTo("bob@example.com", "all"), 0);
+      assert.deepEqual(await messages.find([{ ...ann, sentAtSeconds: NOW }]), [FACTS]);
+      // The process remembers that these facts are stored.
+      const eve = to("eve@example.com");
+      await messages.record([call([eve], { facts: personal })]);
+      const again = await reopen(t, location);
+      const { subject: _subject, ...rest } = FACTS;
+      assert.deepEqual(await again.messages.find([{ ...eve, sentAtSeconds: NOW }]), [rest]);
+    });
+
+    test("a tenant's erasure leaves the other tenants' messages to the same person", async (t) => {
+      const { messages } = await createStore(t, ground);
+      const [ofZero, ofOne] = [to("bob@example.com"), to("bob@example.com")];
+      await messages.record([call([ofZero]), call([ofOne], { subaccountId: 1 })]);
+      assert.equal(await messages.erase("bob@example.com", 1), 1);
+      const keys = [ofZero, ofOne].map((message) => ({ ...message, sentAtSeconds: NOW }));
+      assert.deepEqual(await messages.find(keys), [FACTS, undefined]);
     });
 
     test("days past their retention are gone; a day that comes again is recorded again", async (t) => {

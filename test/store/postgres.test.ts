@@ -17,6 +17,7 @@ import { type Ground, NOW_MS, reopen } from "./ground.ts";
 import { issuanceConformance } from "./issuance-conformance.ts";
 import { messagesConformance } from "./messages-conformance.ts";
 import { migrationConformance } from "./migration-conformance.ts";
+import { privacyConformance } from "./privacy-conformance.ts";
 import { stateConformance } from "./state-conformance.ts";
 import { verificationConformance } from "./verification-conformance.ts";
 import { webhooksConformance } from "./webhooks-conformance.ts";
@@ -41,6 +42,7 @@ consoleConformance("PostgreSQL", postgres);
 issuanceConformance("PostgreSQL", postgres);
 eventsConformance("PostgreSQL", postgres);
 messagesConformance("PostgreSQL", postgres);
+privacyConformance("PostgreSQL", postgres);
 webhooksConformance("PostgreSQL", postgres);
 migrationConformance("PostgreSQL", postgres);
 

@@ -405,11 +405,15 @@ export function stateConformance(name: string, ground: Ground): void {
     test("a change touches only what it names", async (t) => {
       const { subaccounts } = await createStore(t, ground);
       const { id } = await subaccounts.create("Zoë & søn 🎉", NOW_MS);
-      assert.deepEqual(await subaccounts.find(id), { id, name: "Zoë & søn 🎉", status: "active" });
+      const privacy = "full";
+      assert.deepEqual(await subaccounts.find(id), { id, name: "Zoë & søn 🎉", status: "active", privacy });
       assert.equal(await subaccounts.update(id, { status: "suspended" }), true);
       assert.equal(await subaccounts.update(id, { name: "New" }), true);
       assert.equal(await subaccounts.update(id, {}), true);
-      assert.deepEqual(await subaccounts.find(id), { id, name: "New", status: "suspended" });
+      assert.deepEqual(await subaccounts.find(id), { id, name: "New", status: "suspended", privacy });
+      assert.equal(await subaccounts.update(id, { privacy: "anonymous" }), true);
+      assert.equal((await subaccounts.find(id))?.privacy, "anonymous");
+      assert.equal((await subaccounts.create("Strict", NOW_MS, "off")).privacy, "off");
       assert.equal(await subaccounts.update(99, { name: "x" }), false);
       assert.equal(await subaccounts.find(99), undefined);
     });

@@ -6,6 +6,7 @@ import { indexPositionsWithTimes } from "./events-003-positions.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 import { createAcmeTables } from "./state-003-acme.ts";
+import { createPrivacyTables } from "./state-004-privacy.ts";
 import { createWebhookTables } from "./state-005-webhooks.ts";
 import { createConsoleTables } from "./state-006-console.ts";
 
@@ -14,6 +15,7 @@ export function stateMigrations(types: ColumnTypes): Migrations {
     "001-initial": createStateTables(types),
     "002-certificates": createCertificateTable(types),
     "003-acme": createAcmeTables(types),
+    "004-privacy": createPrivacyTables(types),
     "005-webhooks": createWebhookTables(types),
     "006-console": createConsoleTables(types),
   };

@@ -14,6 +14,7 @@ import {
 import { LAST_DAY, type TimeRange } from "../event-day.ts";
 import type { RunSql } from "../read-after.ts";
 import { arraysOf, namesOf } from "./batch-insert.ts";
+import { type ErasedPiece, eraseInPieces, ofPerson } from "./erase-pieces.ts";
 import { createPartitionKeeper, dropPartitions, type PartitionedTables } from "./partitions.ts";
 
 const NAMES = namesOf(EVENT_COLUMNS);
@@ -34,7 +35,7 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
         () => insert(db, batches),
       ),
     reclassify: (batches) => reclassify(db, batches),
-    erase: (recipient) => erase(db, recipient),
+    erase: (recipient, scope) => eraseInPieces((atMost) => erase(db, { recipient, scope, atMost })),
     onDays: run,
     onDay: () => run,
     scans: async (conditions, range) => [{ run, plan: async () => selectionOf(conditions, range) }],
@@ -121,11 +122,14 @@ const CHANGED: ReadonlySet<string> = new Set([
   "bot_reasons",
 ]);
 
-async function erase(db: Kysely<unknown>, recipient: string): Promise<number> {
+async function erase(db: Kysely<unknown>, { recipient, scope, atMost }: ErasedPiece): Promise<number> {
   return changing(db, async (transaction, before) => {
     const { numAffectedRows } = await sql`
-      with erased as (
-        delete from events where rcpt_to = ${recipient} returning position, event_id, timestamp_ms
+      with person as (
+        select timestamp_ms, event_id from events where ${ofPerson(recipient, scope)} limit ${atMost}
+      ), erased as (
+        delete from events where (timestamp_ms, event_id) in (select timestamp_ms, event_id from person)
+        returning position, event_id, timestamp_ms
       )
       insert into event_changes (change, changed_position, changed_event_id, changed_timestamp_ms)
       select ${before} + row_number() over (order by position), position, event_id, timestamp_ms

@@ -1,10 +1,12 @@
 /** Message facts in PostgreSQL: tables with a partition per UTC day of sending. */
 import { type Kysely, sql } from "kysely";
 
+import { impersonal } from "../impersonal-facts.ts";
 import { MESSAGE_COLUMNS, MESSAGE_TABLES, type MessageBatch, SHARED_COLUMNS } from "../message-columns.ts";
 import type { MessageDatabase } from "../message-database.ts";
 import type { RunSql } from "../read-after.ts";
 import { arraysOf, namesOf } from "./batch-insert.ts";
+import { type ErasedPiece, eraseInPieces, ofPerson } from "./erase-pieces.ts";
 import { createPartitionKeeper, dropPartitions, type PartitionedTables } from "./partitions.ts";
 
 const NAMES = namesOf(MESSAGE_COLUMNS);
@@ -24,9 +26,11 @@ export function postgresMessages(db: Kysely<unknown>): MessageDatabase {
         batches.map(({ day }) => day),
         () => insert(db, batches),
       ),
-    erase: async (recipient) => {
-      const { numAffectedRows } = await sql`delete from messages where rcpt_to = ${recipient}`.execute(db);
-      return Number(numAffectedRows ?? 0n);
+    erase: (recipient, scope) => eraseInPieces((atMost) => erase(db, { recipient, scope, atMost })),
+    countTo: async (recipient, scope) => {
+      const [row] = await run(sql<{ found: number }>`
+        select count(*) as found from messages where ${ofPerson(recipient, scope)}`);
+      return row?.found ?? 0;
     },
     onDays: run,
     onDay: () => run,
@@ -62,4 +66,28 @@ async function insert(db: Kysely<unknown>, batches: readonly MessageBatch[]): Pr
     select before + number, ${NAMES}
     from given, unnest(${arraysOf(MESSAGE_COLUMNS, rows)}) with ordinality as message (${NAMES}, number)
     on conflict (sent_at_seconds, message_id) do nothing`.execute(db);
+}
+
+async function erase(db: Kysely<unknown>, { recipient, scope, atMost }: ErasedPiece): Promise<number> {
+  return db.transaction().execute(async (transaction) => {
+    const { rows } = await sql<{ shared_id: string }>`
+      with person as (
+        select sent_at_seconds, message_id from messages where ${ofPerson(recipient, scope)} limit ${atMost}
+      )
+      delete from messages where (sent_at_seconds, message_id) in (select sent_at_seconds, message_id from person)
+      returning shared_id`.execute(transaction);
+    const ids = [...new Set(rows.map((row) => row.shared_id))];
+    if (ids.length === 0) return 0;
+    const alone = await sql<{ shared_id: string; facts: string }>`
+      select shared_id, facts from shared_facts where shared_id = any(${ids}::text[])
+        and not exists (select from messages where messages.shared_id = shared_facts.shared_id)`.execute(
+      transaction,
+    );
+    for (const { shared_id: id, facts } of alone.rows) {
+      await sql`update shared_facts set facts = ${impersonal(facts)} where shared_id = ${id}`.execute(
+        transaction,
+      );
+    }
+    return rows.length;
+  });
 }

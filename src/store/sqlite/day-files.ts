@@ -11,6 +11,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import type { SubaccountId } from "../../domain/subaccount.ts";
 import type { Column } from "../event-columns.ts";
 import { dayOfName, type EventDay, nameOfDay } from "../event-day.ts";
 import type { DayTables } from "../read-after.ts";
@@ -39,6 +40,20 @@ export interface DayLayout {
 
 export interface DayWork {
   readonly day: EventDay;
+}
+
+/** What is to be erased of a day: one tenant's rows of a recipient, at most so many. */
+export interface PersonOnDay extends DayWork {
+  readonly recipient: string;
+  readonly scope: SubaccountId | "all";
+  readonly atMost: number;
+}
+
+/** With {@link personParameters}. */
+export const OF_PERSON = "rcpt_to = ? and subaccount_id = coalesce(?, subaccount_id)";
+
+export function personParameters({ recipient, scope }: Omit<PersonOnDay, "day" | "atMost">): SqliteValue[] {
+  return [recipient, scope === "all" ? null : scope];
 }
 
 /** Gives positions out, one after the other. */
@@ -100,6 +115,24 @@ export class DayFiles {
       }
       if (positions.last > before) this.#index.run(`update ${counter} set last = ?`, [positions.last]);
     });
+  }
+
+  /**
+   * Runs `erase`, which returns how many rows it deleted, on a day of the index. What was deleted is overwritten where it stood, in
+   * the file and, as far as nobody reads it right then, in its log.
+   */
+  protected eraseOnDay(day: EventDay, erase: (file: SqliteDatabase, positions: Positions) => number): number {
+    let erased = 0;
+    this.write([{ day }], (file, _work, positions) => {
+      file.run("pragma secure_delete = on");
+      try {
+        erased = erase(file, positions);
+      } finally {
+        file.run("pragma secure_delete = off");
+      }
+    });
+    if (erased > 0) this.query(day, "pragma wal_checkpoint(truncate)", []);
+    return erased;
   }
 
   /** The days that the index has. */

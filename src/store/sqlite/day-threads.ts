@@ -7,6 +7,7 @@ import {
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql,
 } from "kysely";
 
 import { startThread, WorkerLink } from "../../threads/worker-link.ts";
@@ -60,6 +61,27 @@ export async function openDayThreads<Request>(options: DayThreadsOptions): Promi
     },
     close,
   };
+}
+
+/** Rows that go in one transaction: what waits for the file meanwhile waits for milliseconds. */
+const ERASED_AT_ONCE = 1000;
+
+/** Day after day, and piece by piece, so that appending gets its turns in between. */
+export async function eraseOnDays(
+  onDays: RunSql,
+  table: string,
+  erase: (part: { readonly day: EventDay; readonly atMost: number }) => Promise<number>,
+): Promise<number> {
+  const days = await onDays(sql<{ day: EventDay }>`select day from ${sql.table(table)} order by day`);
+  let erased = 0;
+  for (const { day } of days) {
+    let piece: number;
+    do {
+      piece = await erase({ day, atMost: ERASED_AT_ONCE });
+      erased += piece;
+    } while (piece === ERASED_AT_ONCE);
+  }
+  return erased;
 }
 
 function readsOf<Request>(reader: WorkerLink<Request | DayRequest>): DayDatabase {

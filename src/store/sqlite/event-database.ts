@@ -1,9 +1,9 @@
 /** Events in SQLite. */
 import { sql } from "kysely";
 
-import type { EventDatabase } from "../event-database.ts";
+import { EVENT_TABLES, type EventDatabase } from "../event-database.ts";
 import { dayOf } from "../event-day.ts";
-import { type DayThreads, openDayThreads } from "./day-threads.ts";
+import { type DayThreads, eraseOnDays, openDayThreads } from "./day-threads.ts";
 import { planDay } from "./event-plan.ts";
 import type { EventRequest } from "./event-worker.ts";
 
@@ -37,7 +37,10 @@ function createDatabase({ writer, onDays, onDay, dropBefore }: DayThreads<EventR
   return {
     append: (batches) => writer.send<number>({ kind: "append", batches }),
     reclassify: (batches) => writer.send<number>({ kind: "reclassify", batches }),
-    erase: (recipient) => writer.send<number>({ kind: "erase", recipient }),
+    erase: (recipient, scope) =>
+      eraseOnDays(onDays, EVENT_TABLES.days, (part) =>
+        writer.send<number>({ kind: "erase", recipient, scope, ...part }),
+      ),
     onDays,
     onDay,
     async scans(conditions, range) {

@@ -2,7 +2,16 @@
 import { EVENT_COLUMNS } from "../event-columns.ts";
 import { type DayBatch, type DayChanges, EVENT_TABLES } from "../event-database.ts";
 import type { SqliteDatabase, SqliteValue } from "./database.ts";
-import { DayFiles, type DayFilesOptions, type DayLayout, insertInto, type Positions } from "./day-files.ts";
+import {
+  DayFiles,
+  type DayFilesOptions,
+  type DayLayout,
+  insertInto,
+  OF_PERSON,
+  type PersonOnDay,
+  type Positions,
+  personParameters,
+} from "./day-files.ts";
 import { EVENT_DAY_SCHEMA, IN_EACH_SEGMENT } from "./event-day-schema.ts";
 
 const LAYOUT: DayLayout = {
@@ -18,7 +27,9 @@ const LAYOUT: DayLayout = {
 const INSERT = `${insertInto("events", EVENT_COLUMNS)} on conflict (event_id) do nothing`;
 const RECLASSIFY =
   "update events set type = ?, is_prefetched = ?, is_proxy = ?, is_bot = ?, bot_reasons = ? where event_id = ? returning position";
-const ERASE = `delete from events where ${IN_EACH_SEGMENT} and rcpt_to = ? returning position, cast(event_id as text) as event_id, timestamp_ms`;
+const ERASE = `delete from events where position in (
+    select position from events where ${IN_EACH_SEGMENT} and ${OF_PERSON} limit ?
+  ) returning position, cast(event_id as text) as event_id, timestamp_ms`;
 const NOTE_CHANGE = "insert into event_changes values (?, ?, ?, ?)";
 
 export class EventFiles extends DayFiles {
@@ -55,17 +66,16 @@ export class EventFiles extends DayFiles {
     return changed;
   }
 
-  erase(recipient: string): number {
-    let erased = 0;
-    const days = this.days().map((day) => ({ day }));
-    this.write(days, (file, _day, positions) => {
-      for (const row of file.run(ERASE, [recipient]).rows) {
+  /** Of one day, and at most so many. */
+  erase(person: PersonOnDay): number {
+    return this.eraseOnDay(person.day, (file, positions) => {
+      const { rows } = file.run(ERASE, [...personParameters(person), person.atMost]);
+      for (const row of rows) {
         const eventId = BigInt(String(row["event_id"]));
         noteChange(file, positions, [Number(row["position"]), eventId, Number(row["timestamp_ms"])]);
-        erased += 1;
       }
+      return rows.length;
     });
-    return erased;
   }
 }
 

@@ -1,5 +1,6 @@
 /** A thread with its own connections to the files of events. */
 import type { DayBatch, DayChanges } from "../event-database.ts";
+import type { PersonOnDay } from "./day-files.ts";
 import { serveDays } from "./day-worker.ts";
 import { EventFiles } from "./event-files.ts";
 
@@ -7,7 +8,7 @@ import { EventFiles } from "./event-files.ts";
 export type EventRequest =
   | { readonly kind: "append"; readonly batches: readonly DayBatch[] }
   | { readonly kind: "reclassify"; readonly batches: readonly DayChanges[] }
-  | { readonly kind: "erase"; readonly recipient: string };
+  | ({ readonly kind: "erase" } & PersonOnDay);
 
 serveDays(
   ({ folder, options }) => new EventFiles(folder, options),
@@ -18,7 +19,7 @@ serveDays(
       case "reclassify":
         return files.reclassify(request.batches);
       case "erase":
-        return files.erase(request.recipient);
+        return files.erase(request);
     }
   },
 );

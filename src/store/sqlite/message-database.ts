@@ -1,8 +1,13 @@
 /** Message facts in SQLite. */
 import { sql } from "kysely";
 
+import type { SubaccountId } from "../../domain/subaccount.ts";
+import type { EventDay } from "../event-day.ts";
+import { MESSAGE_TABLES } from "../message-columns.ts";
 import type { MessageDatabase } from "../message-database.ts";
-import { openDayThreads } from "./day-threads.ts";
+import type { DayDatabase } from "../read-after.ts";
+import { eraseOnDays, openDayThreads } from "./day-threads.ts";
+import { inEachSegment } from "./event-day-schema.ts";
 import type { MessageRequest } from "./message-worker.ts";
 
 export interface SqliteMessageDatabase extends MessageDatabase {
@@ -29,7 +34,11 @@ export async function openSqliteMessages(
   return {
     ...reads,
     record: (batches) => writer.send<void>({ kind: "record", batches }),
-    erase: (recipient) => writer.send<number>({ kind: "erase", recipient }),
+    erase: (recipient, scope) =>
+      eraseOnDays(reads.onDays, MESSAGE_TABLES.days, (part) =>
+        writer.send<number>({ kind: "erase", recipient, scope, ...part }),
+      ),
+    countTo: (recipient, scope) => countTo(reads, recipient, scope),
     amongKeys: (keys) => {
       const pairs = keys.map(({ sentAtSeconds, messageId }) => [sentAtSeconds, messageId]);
       return sql`(sent_at_seconds, message_id) in (
@@ -38,4 +47,19 @@ export async function openSqliteMessages(
     amongTexts: (values) => sql`in (select value from json_each(${JSON.stringify(values)}))`,
     close,
   };
+}
+
+async function countTo(
+  { onDays, onDay }: DayDatabase,
+  recipient: string,
+  scope: SubaccountId | "all",
+): Promise<number> {
+  let found = 0;
+  for (const { day } of await onDays(sql<{ day: EventDay }>`select day from message_days`)) {
+    const [row] = await onDay(day)(sql<{ found: number }>`
+      select count(*) as found from messages where ${sql.raw(inEachSegment("messages"))}
+        and rcpt_to = ${recipient} and ${scope === "all" ? sql`true` : sql`subaccount_id = ${scope}`}`);
+    found += row?.found ?? 0;
+  }
+  return found;
 }

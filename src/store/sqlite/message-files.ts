@@ -1,6 +1,15 @@
 /** Message facts in SQLite files, a file for each UTC day of sending. */
+import { impersonal } from "../impersonal-facts.ts";
 import { MESSAGE_COLUMNS, MESSAGE_TABLES, type MessageBatch, SHARED_COLUMNS } from "../message-columns.ts";
-import { DayFiles, type DayFilesOptions, type DayLayout, insertInto } from "./day-files.ts";
+import {
+  DayFiles,
+  type DayFilesOptions,
+  type DayLayout,
+  insertInto,
+  OF_PERSON,
+  type PersonOnDay,
+  personParameters,
+} from "./day-files.ts";
 import { inEachSegment, SEGMENT } from "./event-day-schema.ts";
 
 /** Append only, as that of events is. */
@@ -33,7 +42,13 @@ const LAYOUT: DayLayout = {
 };
 const INSERT = `${insertInto("messages", MESSAGE_COLUMNS)} on conflict (sent_at_seconds, message_id) do nothing`;
 const SHARE = `insert into shared_facts values (${SHARED_COLUMNS.map(() => "?").join(", ")})`;
-const ERASE = `delete from messages where ${inEachSegment("messages")} and rcpt_to = ?`;
+const ERASE = `delete from messages where position in (
+    select position from messages where ${inEachSegment("messages")} and ${OF_PERSON} limit ?
+  ) returning shared_id`;
+const NO_LONGER_SHARED = `select shared_id, facts from shared_facts
+  where shared_id in (select value from json_each(?))
+    and shared_id not in (select shared_id from messages where shared_id in (select value from json_each(?)))`;
+const EMPTY = "update shared_facts set facts = ? where shared_id = ?";
 
 export class MessageFiles extends DayFiles {
   constructor(folder: string, options: DayFilesOptions) {
@@ -47,12 +62,14 @@ export class MessageFiles extends DayFiles {
     });
   }
 
-  erase(recipient: string): number {
-    let erased = 0;
-    const days = this.days().map((day) => ({ day }));
-    this.write(days, (file) => {
-      erased += file.run(ERASE, [recipient]).changes;
+  /** Of one day, and at most so many. */
+  erase(person: PersonOnDay): number {
+    return this.eraseOnDay(person.day, (file) => {
+      const { rows } = file.run(ERASE, [...personParameters(person), person.atMost]);
+      const ids = JSON.stringify([...new Set(rows.map((row) => row["shared_id"]))]);
+      const alone = rows.length === 0 ? [] : file.run(NO_LONGER_SHARED, [ids, ids]).rows;
+      for (const row of alone) file.run(EMPTY, [impersonal(String(row["facts"])), String(row["shared_id"])]);
+      return rows.length;
     });
-    return erased;
   }
 }

@@ -1,12 +1,13 @@
 /** A thread with its own connections to the files of message facts. */
 import type { MessageBatch } from "../message-columns.ts";
+import type { PersonOnDay } from "./day-files.ts";
 import { serveDays } from "./day-worker.ts";
 import { MessageFiles } from "./message-files.ts";
 
 export type MessageRequest =
   | { readonly kind: "record"; readonly batches: readonly MessageBatch[] }
   /** Answered with the number of messages. */
-  | { readonly kind: "erase"; readonly recipient: string };
+  | ({ readonly kind: "erase" } & PersonOnDay);
 
 serveDays(
   ({ folder, options }) => new MessageFiles(folder, options),
@@ -15,7 +16,7 @@ serveDays(
       case "record":
         return files.record(request.batches);
       case "erase":
-        return files.erase(request.recipient);
+        return files.erase(request);
     }
   },
 );
