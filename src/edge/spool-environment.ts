@@ -46,6 +46,11 @@ export function hasEnvironment(directory: string): boolean {
   return fileSize(join(directory, DATA_FILE)) > 0;
 }
 
+/** Which file it is that the slot has now: its inode. */
+export function dataFile(directory: string): bigint | undefined {
+  return statSync(join(directory, DATA_FILE), { bigint: true, throwIfNoEntry: false })?.ino;
+}
+
 // lmdb 3.5.6 ends the process (SIGSEGV, SIGBUS) when an environment can't be opened: a file that is not one, one that
 // was cut off, or a disk without room for a new one. So what it would stumble over is looked at first.
 function checkBeforeOpening(directory: string, path: string): void {

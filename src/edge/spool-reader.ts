@@ -9,7 +9,13 @@ import type { RootDatabase } from "lmdb";
 
 import type { EngagementEvent } from "../domain/event.ts";
 import { slotOfEventId, timeOfEventId } from "./event-id.ts";
-import { commitErrorCode, DamagedSpool, hasEnvironment, openEnvironment } from "./spool-environment.ts";
+import {
+  commitErrorCode,
+  DamagedSpool,
+  dataFile,
+  hasEnvironment,
+  openEnvironment,
+} from "./spool-environment.ts";
 import { decodeEvent, decodeId, encodeId, HIGHEST_ID_KEY } from "./spool-record.ts";
 import { claimSlot, listSlots, setAside, slotDirectory } from "./spool-slot.ts";
 
@@ -22,6 +28,8 @@ export class SpoolReader {
   /** When to try again. A file may also just have looked damaged, while its writer was making it. */
   readonly #damaged = new Map<number, number>();
   readonly #environments = new Map<number, RootDatabase<Buffer, Buffer>>();
+  /** Which file each of them is. */
+  readonly #files = new Map<number, bigint | undefined>();
 
   /** `onDamaged` is called, once a minute, for a slot whose files cannot be opened; the others are read all the same. */
   constructor(spoolDirectory: string, onDamaged: (slot: number, error: unknown) => void) {
@@ -81,6 +89,7 @@ export class SpoolReader {
   #slots(): ReadonlyMap<number, RootDatabase<Buffer, Buffer>> {
     for (const slot of existsSync(this.#directory) ? listSlots(this.#directory) : []) {
       const directory = slotDirectory(this.#directory, slot);
+      this.#leaveIfReplaced(slot, directory);
       const isDue = performance.now() >= (this.#damaged.get(slot) ?? 0);
       if (isDue && !this.#environments.has(slot) && hasEnvironment(directory))
         this.#openSlot(slot, directory);
@@ -90,9 +99,18 @@ export class SpoolReader {
     return this.#environments;
   }
 
+  /** A writer that found the file damaged has moved it aside, and the slot's next one has made another. */
+  #leaveIfReplaced(slot: number, directory: string): void {
+    const current = dataFile(directory);
+    if (!this.#environments.has(slot) || current === undefined || current === this.#files.get(slot)) return;
+    void this.#environments.get(slot)?.close();
+    this.#environments.delete(slot);
+  }
+
   #openSlot(slot: number, directory: string): void {
     try {
       this.#environments.set(slot, openEnvironment(directory));
+      this.#files.set(slot, dataFile(directory));
     } catch (error) {
       this.#damaged.set(slot, performance.now() + RETRY_DAMAGED_MS);
       const isDamaged = error instanceof DamagedSpool;

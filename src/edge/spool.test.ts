@@ -14,7 +14,7 @@ import { openEnvironment } from "./spool-environment.ts";
 import { SpoolKeeper } from "./spool-keeper.ts";
 import { SpoolReader } from "./spool-reader.ts";
 import { decodeEvent, encodeEvent, encodeId, type ObservedEvent } from "./spool-record.ts";
-import { claimSlot } from "./spool-slot.ts";
+import { claimSlot, setAside } from "./spool-slot.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
 const EVENT: ObservedEvent = {
@@ -338,6 +338,25 @@ test("a damaged file that a living writer has is left to it", async () => {
   held?.release();
   assert.deepEqual(damaged, [0]);
   assert.deepEqual(await readdir(spool.path), ["0"]);
+});
+
+test("a slot that was moved aside and used again is read again, without a restart", async () => {
+  await using spool = await temporarySpool();
+  const first = spool.write(0);
+  await first.record(EVENT);
+  const reader = spool.read();
+  assert.equal(reader.readBatch(10).length, 1);
+  await first.close(1000);
+  spool.release();
+  const claimed = claimSlot(spool.path, 0)!;
+  setAside(claimed, new Error("damaged"));
+  claimed.release();
+  const second = spool.write(0);
+  await second.record({ ...EVENT, rcptTo: "another@example.com" });
+  assert.deepEqual(
+    reader.readBatch(10).map(({ rcptTo }) => rcptTo),
+    ["another@example.com"],
+  );
 });
 
 test("a worker without any spool counts what it loses and opens one as soon as it can", async (t) => {

@@ -175,7 +175,7 @@ const WORKER_COUNTERS: readonly (readonly [name: string, help: string, value: Wo
   ],
   [
     "waypost_edge_dropped_connections_total",
-    "Connections refused because there were too many",
+    "Connections refused or ended because there were too many",
     ({ stats }) => stats.counts.droppedConnections,
   ],
   ["waypost_edge_tls_handshakes_total", "TLS handshakes", ({ stats }) => stats.counts.tls.handshakes],
