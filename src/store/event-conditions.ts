@@ -1,84 +1,113 @@
-/** A filter as conditions on columns: which of them an index can find events by, and which only tell events apart. */
+/** A filter as conditions on columns, every one of which an index can find events by. */
 import { type RawBuilder, sql } from "kysely";
 
 import { asciiLowerCase, type EventFilter } from "../events/event-filter.ts";
 
 /** In the order in which indexes are preferred when nothing else decides. */
-export const INDEXED_COLUMNS = [
+export const VALUE_COLUMNS = [
   "event_id",
   "message_id",
   "rcpt_to",
   "transmission_id",
   "campaign_id",
+  "template_id",
   "recipient_domain",
   "subaccount_id",
+  "sending_domain",
+  "tracking_domain",
+  "subject",
+  "friendly_from",
+  "ip_pool",
   "type",
 ] as const;
-export type IndexedColumn = (typeof INDEXED_COLUMNS)[number];
-type OtherColumn = "template_id" | "ip_pool" | "sending_domain" | "tracking_domain";
+export type ValueColumn = (typeof VALUE_COLUMNS)[number];
+export const MARK_COLUMNS = ["is_bot", "is_prefetched", "is_proxy"] as const;
+export type MarkColumn = (typeof MARK_COLUMNS)[number];
 
 /** That a column has one of these values. */
 export interface ValueCondition {
-  readonly column: IndexedColumn | OtherColumn;
+  readonly column: ValueColumn;
   readonly values: readonly (string | number | bigint)[];
 }
 
+/** That a column has a text that a condition is true of: which texts those are the column's index can tell. */
+export interface TextCondition {
+  readonly column: "subject" | "friendly_from";
+  readonly matches: RawBuilder<unknown>;
+}
+
+export interface MarkCondition {
+  readonly column: MarkColumn;
+  readonly isSet: boolean;
+}
+
 export interface EventConditions {
-  /** The indexed ones, in the order of {@link INDEXED_COLUMNS}. */
-  readonly indexed: readonly (ValueCondition & { readonly column: IndexedColumn })[];
-  readonly others: readonly ValueCondition[];
-  /** What is no list of values. */
-  readonly rest: readonly RawBuilder<unknown>[];
+  /** In the order of {@link VALUE_COLUMNS}. */
+  readonly values: readonly ValueCondition[];
+  readonly texts: readonly TextCondition[];
+  readonly marks: readonly MarkCondition[];
 }
 
 export function conditionsOf(filter: EventFilter): EventConditions {
-  const indexed: Readonly<Record<IndexedColumn, ValueCondition["values"] | undefined>> = {
+  const values: Readonly<Record<ValueColumn, ValueCondition["values"] | undefined>> = {
     event_id: filter.eventIds,
     message_id: filter.messageIds,
     rcpt_to: filter.recipients,
     transmission_id: filter.transmissions,
     campaign_id: filter.campaigns,
+    template_id: filter.templates,
     recipient_domain: filter.recipientDomains,
     subaccount_id: filter.subaccounts === "all" ? undefined : filter.subaccounts,
-    type: filter.types,
-  };
-  const others: Readonly<Record<OtherColumn, readonly string[] | undefined>> = {
-    template_id: filter.templates,
-    ip_pool: filter.ipPools,
     sending_domain: filter.sendingDomains,
     tracking_domain: filter.trackingDomains,
+    subject: anyText(filter.subjects),
+    friendly_from: anyText(filter.fromAddresses),
+    ip_pool: filter.ipPools,
+    type: filter.types,
   };
+  const marks = { is_bot: filter.isBot, is_prefetched: filter.isPrefetched, is_proxy: filter.isProxy };
   return {
-    indexed: INDEXED_COLUMNS.flatMap((column) => {
-      const values = indexed[column];
-      return values === undefined ? [] : [{ column, values }];
+    values: VALUE_COLUMNS.flatMap((column) => {
+      const wanted = values[column];
+      return wanted === undefined ? [] : [{ column, values: wanted }];
     }),
-    others: (Object.keys(others) as OtherColumn[]).flatMap((column) => {
-      const values = others[column];
-      return values === undefined ? [] : [{ column, values }];
-    }),
-    rest: [
-      ...flag("is_bot", filter.isBot),
-      ...flag("is_prefetched", filter.isPrefetched),
-      ...flag("is_proxy", filter.isProxy),
-      ...anyOf(filter.fromAddresses, isFrom),
-      ...anyOf(filter.subjects, hasWords),
+    texts: [
+      ...anyOf("subject", filter.subjects, hasWords),
+      ...anyOf("friendly_from", filter.fromAddresses, isFrom),
     ],
+    marks: MARK_COLUMNS.flatMap((column) => {
+      const isSet = marks[column];
+      return isSet === undefined ? [] : [{ column, isSet }];
+    }),
   };
 }
 
-function flag(column: string, wanted: boolean | undefined): RawBuilder<unknown>[] {
-  if (wanted === undefined) return [];
-  return [wanted ? sql`${sql.ref(column)}` : sql`not ${sql.ref(column)}`];
+/** The conditions once it is known which texts a {@link TextCondition} is true of. */
+export function withTexts(conditions: EventConditions, found: readonly ValueCondition[]): EventConditions {
+  const place = ({ column }: ValueCondition) => VALUE_COLUMNS.indexOf(column);
+  return {
+    ...conditions,
+    values: [...conditions.values, ...found].sort((one, other) => place(one) - place(other)),
+    texts: conditions.texts.filter(({ column }) => !found.some((condition) => condition.column === column)),
+  };
+}
+
+export function markIs({ column, isSet }: MarkCondition): RawBuilder<unknown> {
+  return isSet ? sql`${sql.ref(column)}` : sql`not ${sql.ref(column)}`;
+}
+
+/** Of a list that is empty no text is one. */
+function anyText(entries: readonly unknown[] | undefined): readonly string[] | undefined {
+  return entries?.length === 0 ? [] : undefined;
 }
 
 function anyOf<Entry>(
+  column: TextCondition["column"],
   entries: readonly Entry[] | undefined,
   condition: (entry: Entry) => RawBuilder<unknown>,
-): RawBuilder<unknown>[] {
-  if (entries === undefined) return [];
-  if (entries.length === 0) return [sql`1 = 0`];
-  return [sql`(${sql.join(entries.map(condition), sql` or `)})`];
+): readonly TextCondition[] {
+  if (entries === undefined || entries.length === 0) return [];
+  return [{ column, matches: sql`(${sql.join(entries.map(condition), sql` or `)})` }];
 }
 
 function isFrom(address: string): RawBuilder<unknown> {

@@ -102,7 +102,7 @@ async function scansOf(
   { fromMs, toMs }: TimeRange,
 ): Promise<readonly EventScan[]> {
   const conditions = conditionsOf(filter);
-  const isNone = [...conditions.indexed, ...conditions.others].some(({ values }) => values.length === 0);
+  const isNone = conditions.values.some(({ values }) => values.length === 0);
   return isNone || fromMs >= toMs ? [] : database.scans(conditions, { fromMs, toMs });
 }
 

@@ -287,6 +287,22 @@ export function eventsConformance(name: string, ground: Ground): void {
       }
     });
 
+    test("words are found in subjects that many messages share as in those that each has for itself", async (t) => {
+      const { events } = await createStore(t, ground);
+      const about = (subject: string) => ({ facts: { ...FACTS, subject } });
+      await events.append(
+        Array.from({ length: 2400 }, (_, n) =>
+          event(BigInt(n), n < 1200 ? about(`Number ${n} for you`) : about("Boots")),
+        ),
+      );
+      const find = (...subjects: string[][]) =>
+        events.count({ ...EVERYTHING, subjects, fromMs: NOW_MS, toMs: NOW_MS + 2000 }, 10_000);
+      assert.equal(await find(["boots"]), 800);
+      assert.equal(await find(["YOU", "number", "77"]), 21);
+      assert.equal(await find(["you"], ["boots"]), 2000);
+      assert.equal(await find(["nobody"]), 0);
+    });
+
     test("any filter finds in the store what it keeps of the events themselves", async (t) => {
       const { events } = await createStore(t, ground);
       const some = <Value>(...values: Value[]) =>

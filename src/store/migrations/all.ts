@@ -3,6 +3,7 @@ import { type ColumnTypes, type Migrations, POSTGRES_TYPES, SQLITE_TYPES } from 
 import { createEventDays, createPartitionedEvents } from "./events-001-initial.ts";
 import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./events-002-message-facts.ts";
 import { indexPositionsWithTimes } from "./events-003-positions.ts";
+import { indexMoreFilters } from "./events-004-more-filters.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 import { createAcmeTables } from "./state-003-acme.ts";
@@ -23,7 +24,11 @@ export function stateMigrations(types: ColumnTypes): Migrations {
 
 /** Of the file that lists the days of events. The days' own: `sqlite/event-day-schema.ts`. */
 export function sqliteEventMigrations(): Migrations {
-  return { "001-initial": createEventDays(SQLITE_TYPES), "002-message-facts": eventDaysHaveChanged };
+  return {
+    "001-initial": createEventDays(SQLITE_TYPES),
+    "002-message-facts": eventDaysHaveChanged,
+    "004-more-filters": eventDaysHaveChanged,
+  };
 }
 
 /** Of the file that lists the days of messages. The days' own: `sqlite/message-files.ts`. */
@@ -36,5 +41,6 @@ export function postgresEventMigrations(): Migrations {
     "001-initial": createPartitionedEvents(POSTGRES_TYPES),
     "002-message-facts": addMessageFacts(POSTGRES_TYPES),
     "003-positions": indexPositionsWithTimes,
+    "004-more-filters": indexMoreFilters,
   };
 }

@@ -2,7 +2,7 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 
 import { EVENT_COLUMNS } from "../event-columns.ts";
-import type { EventConditions, ValueCondition } from "../event-conditions.ts";
+import { type EventConditions, markIs, type ValueCondition } from "../event-conditions.ts";
 import {
   type DayBatch,
   type DayChanges,
@@ -11,7 +11,8 @@ import {
   type EventSelection,
   within,
 } from "../event-database.ts";
-import { LAST_DAY, type TimeRange } from "../event-day.ts";
+import { boundsOf, dayOf, LAST_DAY, type TimeRange } from "../event-day.ts";
+import { resolveTexts } from "../event-texts.ts";
 import type { RunSql } from "../read-after.ts";
 import { arraysOf, namesOf } from "./batch-insert.ts";
 import { type ErasedPiece, eraseInPieces, ofPerson } from "./erase-pieces.ts";
@@ -38,7 +39,7 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
     erase: (recipient, scope) => eraseInPieces((atMost) => erase(db, { recipient, scope, atMost })),
     onDays: run,
     onDay: () => run,
-    scans: async (conditions, range) => [{ run, plan: async () => selectionOf(conditions, range) }],
+    scans: async (conditions, range) => [{ run, plan: () => planRange(run, conditions, range) }],
     dropBefore: async (day) => {
       const dropped = await dropPartitions(db, PARTITIONED, day);
       await sql`delete from event_changes where ${DAY_OF_CHANGE} < ${day}`.execute(db);
@@ -47,13 +48,23 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
   };
 }
 
-function selectionOf(
-  { indexed, others, rest }: EventConditions,
+async function planRange(
+  run: RunSql,
+  conditions: EventConditions,
   { fromMs, toMs }: TimeRange,
-): EventSelection {
+): Promise<EventSelection> {
+  // Of whole days: a partition that has any of the range is then read by the index of its texts alone.
+  const ofDays = within(boundsOf(dayOf(fromMs)).fromMs, boundsOf(dayOf(toMs - 1)).toMs);
+  const source = { run, from: () => sql`events`, where: ofDays };
+  const { values, texts, marks } = await resolveTexts(conditions, source);
   return {
     from: sql`events`,
-    where: [...within(fromMs, toMs), ...[...indexed, ...others].map(hasValue), ...rest],
+    where: [
+      ...within(fromMs, toMs),
+      ...values.map(hasValue),
+      ...marks.map(markIs),
+      ...texts.map(({ matches }) => matches),
+    ],
   };
 }
 
@@ -61,7 +72,7 @@ function selectionOf(
 function hasValue({ column, values }: ValueCondition): RawBuilder<unknown> {
   const [value] = values;
   if (values.length === 1) return sql`${sql.ref(column)} = ${value}`;
-  const type = typeof value === "string" ? sql`text[]` : sql`bigint[]`;
+  const type = column === "event_id" || column === "subaccount_id" ? sql`bigint[]` : sql`text[]`;
   return sql`${sql.ref(column)} = any(${values}::${type})`;
 }
 

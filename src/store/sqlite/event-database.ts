@@ -16,7 +16,8 @@ export interface SqliteEventDatabase extends EventDatabase {
  * a time) and reading the pages of its indexes again. Late events are few: two days are busy at most, around midnight.
  */
 const WRITER = { maxOpenDays: 4, walAutocheckpointPages: 16_384, cacheKib: 32_768 };
-const READER = { maxOpenDays: 16, cacheKib: 4096 };
+/** A month's days stay open: opening one takes longer than most searches in it. */
+const READER = { maxOpenDays: 40, cacheKib: 2048 };
 
 /** The folder must have its index, with its schema. `onFatal` is called once, when a thread ends unasked. */
 export async function openSqliteEvents(

@@ -4,85 +4,113 @@
  */
 import { type RawBuilder, sql } from "kysely";
 
-import type { EventConditions, IndexedColumn, ValueCondition } from "../event-conditions.ts";
+import {
+  type EventConditions,
+  type MarkColumn,
+  markIs,
+  type ValueColumn,
+  type ValueCondition,
+} from "../event-conditions.ts";
 import { type EventSelection, within } from "../event-database.ts";
 import type { TimeRange } from "../event-day.ts";
+import { resolveTexts } from "../event-texts.ts";
 import type { RunSql } from "../read-after.ts";
 import { IN_EACH_SEGMENT } from "./event-day-schema.ts";
 
-type IndexedCondition = EventConditions["indexed"][number];
-
-interface Index {
-  readonly name: string;
-  /** Whether it begins anew in each segment; then it has no order of time. */
-  readonly isSegmented: boolean;
-}
-
 /** Of all columns but the id, which is unique. */
-const INDEXES: Readonly<Record<Exclude<IndexedColumn, "event_id">, Index>> = {
-  message_id: { name: "events_by_message", isSegmented: true },
-  rcpt_to: { name: "events_by_recipient", isSegmented: true },
-  transmission_id: { name: "events_by_transmission", isSegmented: true },
-  campaign_id: { name: "events_by_campaign", isSegmented: false },
-  recipient_domain: { name: "events_by_domain", isSegmented: false },
-  subaccount_id: { name: "events_by_subaccount", isSegmented: false },
-  type: { name: "events_by_type", isSegmented: false },
+const INDEXES: Readonly<Record<Exclude<ValueColumn, "event_id"> | MarkColumn, string>> = {
+  message_id: "events_by_message",
+  rcpt_to: "events_by_recipient",
+  transmission_id: "events_by_transmission",
+  campaign_id: "events_by_campaign",
+  template_id: "events_by_template",
+  recipient_domain: "events_by_domain",
+  subaccount_id: "events_by_subaccount",
+  sending_domain: "events_by_sending_domain",
+  tracking_domain: "events_by_tracking_domain",
+  subject: "events_by_subject",
+  friendly_from: "events_by_sender",
+  ip_pool: "events_by_pool",
+  type: "events_by_type",
+  is_bot: "events_by_bot",
+  is_prefetched: "events_by_prefetched",
+  is_proxy: "events_by_proxy",
 };
+/** Their indexes begin anew in each segment, and have no order of time. */
+const SEGMENTED: ReadonlySet<string> = new Set(["message_id", "rcpt_to", "transmission_id"]);
 const BY_TIME = sql.raw("events indexed by events_by_time");
 /** What takes longer than looking through as many events in the order of time until a page is full. */
 const MANY = 1000;
+
+/** A condition, and the column by whose index it can be fulfilled. */
+interface Candidate {
+  readonly column: ValueColumn | MarkColumn;
+  readonly condition: RawBuilder<unknown>;
+  /** Whether its index has the events in the order of time: those of several values would have to be sorted. */
+  readonly isOrdered: boolean;
+}
 
 export async function planDay(
   run: RunSql,
   conditions: EventConditions,
   range: TimeRange,
 ): Promise<EventSelection> {
+  const from = (column: keyof typeof INDEXES) => sql.raw(`events indexed by ${INDEXES[column]}`);
+  const { values, marks, texts } = await resolveTexts(conditions, { run, from, where: [] });
   const time = within(range.fromMs, range.toMs);
-  const rest = [...[...conditions.indexed, ...conditions.others].map(hasValue), ...conditions.rest];
-  const driver = await chooseDriver(run, conditions.indexed, time);
+  const rest = [...values.map(hasValue), ...marks.map(markIs), ...texts.map(({ matches }) => matches)];
+  const candidates = [
+    ...values.map((value) => ({
+      column: value.column,
+      condition: hasValue(value),
+      isOrdered: value.values.length === 1,
+    })),
+    ...marks
+      .filter(({ isSet }) => isSet)
+      .map((mark) => ({ column: mark.column, condition: markIs(mark), isOrdered: true })),
+  ];
+  const driver = await chooseDriver(run, candidates, time);
   if (driver === undefined) return { from: BY_TIME, where: [...time, ...rest] };
   if (driver.column === "event_id") {
     // The unary plus keeps SQLite from going by time instead.
     const unindexed = [sql`+timestamp_ms >= ${range.fromMs}`, sql`+timestamp_ms < ${range.toMs}`];
     return { from: sql.raw("events"), where: [...rest, ...unindexed] };
   }
-  const { name, isSegmented } = INDEXES[driver.column];
-  const segments = isSegmented ? [sql.raw(IN_EACH_SEGMENT)] : [];
-  return { from: sql.raw(`events indexed by ${name}`), where: [...segments, ...time, ...rest] };
+  const segments = SEGMENTED.has(driver.column) ? [sql.raw(IN_EACH_SEGMENT)] : [];
+  return { from: from(driver.column), where: [...segments, ...time, ...rest] };
 }
 
 /** `undefined`: the order of time. */
 async function chooseDriver(
   run: RunSql,
-  indexed: readonly IndexedCondition[],
+  candidates: readonly Candidate[],
   time: readonly RawBuilder<unknown>[],
-): Promise<IndexedCondition | undefined> {
-  const [first, second] = indexed;
+): Promise<Candidate | undefined> {
+  const [first, second] = candidates;
   if (first === undefined) return undefined;
-  if (first.column === "event_id" || INDEXES[first.column].isSegmented) return first;
-  if (second === undefined && first.values.length === 1) return first;
+  if (first.column === "event_id" || SEGMENTED.has(first.column)) return first;
+  if (second === undefined && first.isOrdered) return first;
   const counts = await run(
     sql<{ n: number }>`${sql.join(
-      indexed.map((condition) => countOf(condition, time)),
+      candidates.map((candidate) => countOf(candidate, time)),
       sql` union all `,
     )}`,
   );
-  const entries = indexed.map((condition, index) => ({ condition, count: counts[index]?.n ?? 0 }));
+  const entries = candidates.map((candidate, index) => ({ candidate, count: counts[index]?.n ?? 0 }));
   const fewest = entries.reduce((one, other) => (other.count < one.count ? other : one));
-  if (fewest.count < MANY) return fewest.condition;
-  // One value comes in the order of time, several would have to be sorted.
-  return indexed.find(({ values }) => values.length === 1);
+  if (fewest.count < MANY) return fewest.candidate;
+  return candidates.find(({ isOrdered }) => isOrdered);
 }
 
 function countOf(
-  { column, values }: IndexedCondition,
+  { column, condition }: Candidate,
   time: readonly RawBuilder<unknown>[],
 ): RawBuilder<unknown> {
-  const index = column === "event_id" ? "" : ` indexed by ${INDEXES[column].name}`;
+  const index = column === "event_id" ? "" : ` indexed by ${INDEXES[column]}`;
   return sql`
     select count(*) as n from (
       select 1 from events${sql.raw(index)}
-      where ${hasValue({ column, values })} and ${sql.join(time, sql` and `)} limit ${MANY})`;
+      where ${condition} and ${sql.join(time, sql` and `)} limit ${MANY})`;
 }
 
 /** One value is an equation, by which an index is in the order of its next column. Of more, one parameter: any number is the same statement. */
