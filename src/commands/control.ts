@@ -7,6 +7,7 @@ import { forgetFirstKey } from "../first-key.ts";
 import { type Control, startControl } from "../main.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
 import { startHeartbeat } from "../supervised.ts";
+import { awaitStore } from "./await-store.ts";
 
 /** Runs until SIGTERM, or until the supervisor is gone. */
 export async function control(config: Config): Promise<void> {
@@ -19,16 +20,23 @@ export async function control(config: Config): Promise<void> {
   // A terminal sends it to the whole process group; what to do about it is the supervisor's to say.
   process.on("SIGINT", () => undefined);
   process.on("SIGHUP", () => undefined);
+  if (process.send !== undefined && !process.connected) askToStop();
+  const stopping = new AbortController();
+  void stopAsked.then(() => stopping.abort());
+  await awaitStore(config, log, stopping.signal);
+  if (!stopping.signal.aborted) await run(config, log, stopAsked);
+  clearInterval(heartbeat);
+  if (process.connected) process.disconnect();
+}
+
+async function run(config: Config, log: Logger, stopAsked: Promise<void>): Promise<void> {
   const running = await startControl(config, log);
   process.on("message", (message) => {
     if (isEdgeStatsMessage(message)) running.edgeStats.report(message, performance.now());
   });
   announce(config, running, log);
-  if (process.send !== undefined && !process.connected) askToStop();
   await stopAsked;
   await running.stop();
-  clearInterval(heartbeat);
-  if (process.connected) process.disconnect();
 }
 
 function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control, log: Logger): void {

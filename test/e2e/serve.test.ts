@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { createTestDatabase } from "../postgres.ts";
 import { createInstallation } from "./waypost-process.ts";
@@ -46,10 +45,10 @@ for (const database of ["SQLite", "PostgreSQL"] as const) {
       }
     };
     const writers = ["a", "b", "c", "d"].map((name) => writer(name).catch(() => undefined));
-    await sleep(700);
+    const isUnderLoad = () => assert.ok(acknowledged.length > 20 && clicks.answered > 20);
+    await t.waitFor(isUnderLoad, { interval: 5, timeout: 30_000 });
     await first.killAll();
     await Promise.all(writers);
-    assert.ok(acknowledged.length > 20 && clicks.answered > 20, "there was load");
 
     const second = await installation.serve();
     const { json } = await second.call("GET", DOMAINS, { key: KEY });
