@@ -1,5 +1,5 @@
 /**
- * `node bench/webhooks.ts [events] [webhooks]`: how fast stored events reach receivers, by the code that `waypost serve`
+ * `npm run bench:webhooks -- [EVENTS] [WEBHOOKS]`: how fast stored events reach receivers, by the code that `waypost serve`
  * runs. SQLite in a temporary folder, or the database at WAYPOST_TEST_DATABASE_URL, which should be one that syncs to
  * disk. First one webhook has everything to deliver, then so many at once, with what they cost the store. The receivers
  * are a process of their own on loopback.

@@ -37,6 +37,7 @@ import { openInstallation } from "./installation.ts";
 import { holdWriterSlots, readMachineId } from "./machine.ts";
 import { readMasterSecret } from "./master-secret.ts";
 import { type MetricsIndex, startMetricsIndex } from "./metrics/metrics-index.ts";
+import { createOperationalReports, type OperationalReports } from "./operational-reports.ts";
 import { EdgeStatsBook } from "./ops/edge-stats.ts";
 import type { Logger } from "./ops/logger.ts";
 import { createMetrics } from "./ops/metrics.ts";
@@ -50,8 +51,6 @@ import type { Issuer } from "./tls/issuer.ts";
 import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts";
 import { privacyKeys } from "./token/pseudonym.ts";
 import { seal } from "./token/sealed.ts";
-import type { VerificationChange } from "./verification/change-log.ts";
-import { domainAlerts } from "./verification/operational-changes.ts";
 import { startScheduler } from "./verification/scheduler.ts";
 import { createVerifier, type Verifier } from "./verification/verifier.ts";
 import { packageVersion } from "./version.ts";
@@ -107,16 +106,15 @@ export async function startControl(config: Config, log: Logger): Promise<Control
     const privacy = createPrivacyRules(config, store, keys);
     const spool = await startIngesting({ config, store, privacy, log, up });
     const isRestricted = createRestriction(config);
-    const record = operationalRecorder(store, log);
-    const machine = readMachineId(dataDir);
-    up(startSpoolWatch({ workers: () => edgeStats.current(performance.now()), machine, record }));
-    const certificates = await startCertificates({ config, store, masterSecret, log, up });
+    const { record, reports } = startOperationalEvents({ config, store, edgeStats, log, up });
+    const onEvent = reports.certificateChanged;
+    const certificates = await startCertificates({ config, store, masterSecret, log, up, onEvent });
     const { issuer } = certificates;
-    const verifier = domainVerifier({ config, store, keys, snapshot, issuer, isRestricted, record, log });
+    const verifier = domainVerifier({ config, store, keys, snapshot, issuer, isRestricted, reports, log });
     const webhooks = up(new WebhookParts({ config, store, masterSecret }));
     if (config.roles.includes("worker")) {
       startBackgroundWork({ config, store, verifier, log, up });
-      up(webhooks.startDelivering({ machine, record, log }));
+      up(webhooks.startDelivering({ machine: readMachineId(dataDir), record, log }));
     }
     const authenticate = createAuthentication(config, store);
     const tail = new LiveTail({ events: store.events, log });
@@ -152,9 +150,20 @@ function createPrivacyRules({ privacyMode }: Config, { privacy }: Store, keys: K
   return new PrivacyRules({ store: privacy, keys: privacyKeys(keys), installation: privacyMode });
 }
 
-function operationalRecorder(store: Store, log: Logger): ReturnType<typeof createOperationalRecorder> {
-  const area = log.child({ area: "operational" });
-  return createOperationalRecorder({ store: store.operationalEvents, log: area, now: Date.now });
+/** What happens to the installation: the one way in, and those who watch for it. */
+function startOperationalEvents(parts: {
+  config: Config;
+  store: Store;
+  edgeStats: EdgeStatsBook;
+  log: Logger;
+  up: <T extends { stop(): Promise<void> }>(part: T) => T;
+}): { readonly record: RecordOperationalEvent; readonly reports: OperationalReports } {
+  const { config, store, edgeStats } = parts;
+  const log = parts.log.child({ area: "operational" });
+  const record = createOperationalRecorder({ store: store.operationalEvents, log, now: Date.now });
+  const workers = () => edgeStats.current(performance.now());
+  parts.up(startSpoolWatch({ workers, machine: readMachineId(config.dataDir), record }));
+  return { record, reports: createOperationalReports({ store, record, log }) };
 }
 
 /** Nothing works without the store's thread: the process ends loudly, and the supervisor starts a fresh one. */
@@ -377,12 +386,12 @@ interface VerifierParts {
   readonly snapshot: SnapshotPublisher;
   readonly issuer: Issuer | undefined;
   readonly isRestricted: (domain: Hostname) => boolean;
-  readonly record: RecordOperationalEvent;
+  readonly reports: OperationalReports;
   readonly log: Logger;
 }
 
 function domainVerifier(parts: VerifierParts): Verifier {
-  const { config, store, keys, snapshot, issuer, isRestricted, log } = parts;
+  const { config, store, keys, snapshot, issuer, isRestricted, reports, log } = parts;
   return createVerifier({
     store: store.verification,
     certificates: issuer,
@@ -401,29 +410,8 @@ function domainVerifier(parts: VerifierParts): Verifier {
     now: Date.now,
     // Spreads checks over time; nothing depends on nobody guessing it.
     random: () => randomInt(2 ** 30) / 2 ** 30,
-    onChange: (change) => void reportChange(change, parts),
+    onChange: reports.domainChanged,
   });
-}
-
-/** The owner's webhooks are told too. */
-async function reportChange(
-  change: VerificationChange,
-  { store, record, log }: Pick<VerifierParts, "store" | "record" | "log">,
-): Promise<void> {
-  const alerts = domainAlerts(change);
-  if (alerts.length === 0) return;
-  const { domain: trackingDomain, failure: reason } = change;
-  try {
-    const found = await store.trackingDomains.find(trackingDomain, "all");
-    const subaccountId = found?.subaccountId ?? PRIMARY_ACCOUNT;
-    for (const { kind, problem } of alerts) {
-      const fields = { trackingDomain, problem };
-      if (kind === "domain_recovered") record({ kind, subaccountId, fields });
-      else record({ kind, subaccountId, fields: reason === undefined ? fields : { ...fields, reason } });
-    }
-  } catch (error) {
-    log.warn({ err: error, domain: trackingDomain }, "an operational event could not be recorded");
-  }
 }
 
 function createOperations(parts: {

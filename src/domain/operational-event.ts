@@ -2,6 +2,7 @@
  * What happens to the installation itself, apart from what recipients do: for the people who run it, in the log and
  * in webhooks of kind `operational`. Names and fields are on the wire: append only.
  */
+import type { CertificateError } from "./issuance.ts";
 import type { SubaccountId } from "./subaccount.ts";
 
 /** What each kind tells besides its time. None of it may hold an address, a token or a key. */
@@ -9,9 +10,11 @@ export interface OperationalFields {
   /** A verified domain that is no longer reached, or no longer over https. */
   readonly domain_broken: DomainFields & { readonly reason?: string };
   readonly domain_recovered: DomainFields;
-  /** A certificate that could not be renewed, or is about to end. */
+  /** A certificate that could not be had or renewed, that ends soon or has ended. */
   readonly certificate_failing: {
     readonly trackingDomain: string;
+    readonly problem: CertificateError | "expiring" | "lapsed";
+    /** For a person. */
     readonly reason: string;
     readonly expiresAt?: string;
   };

@@ -5,9 +5,16 @@ import type {
   RecordOperationalEvent,
 } from "../domain/operational-event.ts";
 
+/** What was last told of the same thing. */
+interface Told {
+  readonly kind: OperationalKind;
+  readonly atMs: number;
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
 export interface OperationalEventStore {
   append(event: NewOperationalEvent, nowMs: number): Promise<void>;
-  lastKind(event: NewOperationalEvent): Promise<OperationalKind | undefined>;
+  last(event: NewOperationalEvent): Promise<Told | undefined>;
   prune(beforeMs: number, keep: number): Promise<void>;
 }
 
@@ -36,9 +43,7 @@ const LINES: Readonly<Record<OperationalKind, string>> = {
 export function createOperationalRecorder({ store, log, now }: OperationalDeps): RecordOperationalEvent {
   let last: Promise<void> = Promise.resolve();
   const storeInOrder = async (event: NewOperationalEvent, atMs: number): Promise<void> => {
-    // What works for the first time has not recovered from anything.
-    const isFirst = event.kind === "domain_recovered" && (await store.lastKind(event)) !== "domain_broken";
-    if (isFirst) return;
+    if (isNoNews(event, await store.last(event), atMs)) return;
     const line = [{ kind: event.kind, ...event.fields }, LINES[event.kind]] as const;
     if (event.kind === "domain_recovered") log.info(...line);
     else log.warn(...line);
@@ -53,4 +58,19 @@ export function createOperationalRecorder({ store, log, now }: OperationalDeps):
         log.warn({ err: error, kind: event.kind }, "an operational event could not be stored");
       });
   };
+}
+
+function isNoNews(event: NewOperationalEvent, last: Told | undefined, atMs: number): boolean {
+  switch (event.kind) {
+    case "domain_recovered":
+      // What works for the first time has not recovered from anything.
+      return last?.kind !== "domain_broken";
+    case "certificate_failing":
+      // It is tried again and again: what keeps it from working is told once a day.
+      return (
+        last !== undefined && last.fields["problem"] === event.fields.problem && atMs - last.atMs < DAY_MS
+      );
+    default:
+      return false;
+  }
 }

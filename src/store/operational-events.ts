@@ -17,7 +17,7 @@ export interface StoredOperationalEvent {
 export interface OperationalEvents {
   append(event: NewOperationalEvent, nowMs: number): Promise<void>;
   /** What was last told of the same thing as this event. */
-  lastKind(event: NewOperationalEvent): Promise<OperationalKind | undefined>;
+  last(event: NewOperationalEvent): Promise<StoredOperationalEvent | undefined>;
   readAfter(id: number, limit: number): Promise<readonly StoredOperationalEvent[]>;
   /** The position that everything stored so far is at or before. */
   lastPosition(): Promise<number>;
@@ -52,15 +52,15 @@ export function createOperationalEvents({ db, write }: StateDatabase): Operation
           .execute();
       }),
 
-    async lastKind(event) {
+    async last(event) {
       const row = await db
         .selectFrom("operational_events")
-        .select("kind")
+        .selectAll()
         .where("subject", "=", subjectOf(event))
         .orderBy("id", "desc")
         .limit(1)
         .executeTakeFirst();
-      return row?.kind;
+      return row && toEvent(row);
     },
 
     async readAfter(id, limit) {

@@ -598,12 +598,13 @@ export function webhooksConformance(name: string, ground: Ground): void {
         subaccountId: 3,
         fields: { trackingDomain: domain, problem: "https" },
       };
-      assert.equal(await operationalEvents.lastKind(recovered(domain)), undefined);
+      assert.equal(await operationalEvents.last(recovered(domain)), undefined);
       await operationalEvents.append(broken(domain), NOW_MS);
-      assert.equal(await operationalEvents.lastKind(recovered(domain)), "domain_broken");
-      assert.equal(await operationalEvents.lastKind(https), undefined);
+      const last = await operationalEvents.last(recovered(domain));
+      assert.deepEqual([last?.kind, last?.atMs], ["domain_broken", NOW_MS]);
+      assert.equal(await operationalEvents.last(https), undefined);
       await operationalEvents.append(recovered(domain), NOW_MS);
-      assert.equal(await operationalEvents.lastKind(broken(domain)), "domain_recovered");
+      assert.equal((await operationalEvents.last(broken(domain)))?.kind, "domain_recovered");
     });
 
     test("the old and those beyond a number are dropped, but never the newest: ids are not given out twice", async (t) => {

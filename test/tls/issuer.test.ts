@@ -7,15 +7,17 @@ import { connect, type PeerCertificate } from "node:tls";
 import { onBothDatabases } from "../api/harness.ts";
 import { CNAME_TARGET } from "../api/with-edge.ts";
 import { issueCertificate } from "../verification/certificates.ts";
+import { startReceiver } from "../webhooks/receiver.ts";
 import { type AcmeInstallation, DOMAINS, startAcmeInstallation, until } from "./acme-installation.ts";
 import { dropRequest, problem } from "./fault-proxy.ts";
 
 const REFUSED = "refused.acme.com";
+const REFUSED_TOO = "told.acme.com";
 
 onBothDatabases("managed certificates", (database) => {
   let waypost: AcmeInstallation;
   before(async () => {
-    waypost = await startAcmeInstallation(database, { pebble: { blocklist: [REFUSED] } });
+    waypost = await startAcmeInstallation(database, { pebble: { blocklist: [REFUSED, REFUSED_TOO] } });
     waypost.proxy.caaIdentities = ["ca.example"];
   });
   after(() => waypost[Symbol.asyncDispose]());
@@ -208,6 +210,30 @@ onBothDatabases("managed certificates", (database) => {
     });
     assert.equal(placed, 0);
     assert.equal(await orders(() => waypost.verify(REFUSED)), 1);
+  });
+
+  test("a certificate that cannot be had is told to operational webhooks, once however often it is tried", async (t) => {
+    const target = await startReceiver();
+    t.after(() => target[Symbol.asyncDispose]());
+    const body = {
+      name: "pager",
+      kind: "operational",
+      events: ["certificate_failing"],
+      target: target.url,
+    };
+    const created = await waypost.call("POST", "/api/v1/webhooks", { body });
+    assert.equal(created.status, 200, JSON.stringify(created.json));
+    await waypost.add(REFUSED_TOO);
+    for (let tries = 0; tries < 2; tries += 1) await waypost.verify(REFUSED_TOO);
+    await until("it is told", () => target.deliveredIds().length > 0);
+    const told = target.batches.flatMap(({ events }) => events);
+    assert.equal(told.length, 1);
+    const { type, tracking_domain, problem: code, reason } = told[0] ?? {};
+    assert.deepEqual(
+      { type, tracking_domain, code },
+      { type: "certificate_failing", tracking_domain: REFUSED_TOO, code: "acme:rejected_identifier" },
+    );
+    assert.match(String(reason), /^The certificate authority refuses to issue for told\.acme\.com/);
   });
 
   test("a certificate that its owner brought is not replaced, and is succeeded by one of ours when it is removed", async () => {

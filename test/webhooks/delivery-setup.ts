@@ -141,13 +141,13 @@ export interface Delivery {
 export function deliver(
   t: TestContext,
   store: Store,
-  over: Partial<DelivererOptions> & { readonly timeoutMs?: number } = {},
+  over: Partial<DelivererOptions> & { readonly timeoutMs?: number; readonly extraCa?: string } = {},
 ): Delivery {
-  const { timeoutMs = 2000, ...options } = over;
+  const { timeoutMs = 2000, extraCa, ...options } = over;
   const recorded: NewOperationalEvent[] = [];
   const logged: string[] = [];
   const counted = { delivered: 0, failed: 0, dead: 0, events: 0 };
-  const egress = createEgress({ mayReach: () => true, dnsServers: undefined, timeoutMs });
+  const egress = createEgress({ mayReach: () => true, dnsServers: undefined, timeoutMs, extraCa });
   const note = (fields: object, message: string) => logged.push(`${message} ${JSON.stringify(fields)}`);
   const deliverer = startDeliverer({
     store: store.webhookDeliveries,

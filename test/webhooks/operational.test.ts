@@ -74,16 +74,17 @@ onBothDatabases("operational events", (database) => {
   });
 });
 
-async function recording(t: TestContext) {
+async function recording(t: TestContext, now: () => number = () => 1000) {
   const store = await open(t, await createPlace(t, "sqlite"));
   const lines: string[] = [];
   const record = createOperationalRecorder({
     store: store.operationalEvents,
     log: { warn: (_, line) => lines.push(line), info: (_, line) => lines.push(line) },
-    now: () => 1000,
+    now,
   });
-  const kinds = async () => (await store.operationalEvents.readAfter(0, 100)).map(({ kind }) => kind);
-  return { record, lines, kinds };
+  const stored = () => store.operationalEvents.readAfter(0, 100);
+  const kinds = async () => (await stored()).map(({ kind }) => kind);
+  return { record, lines, kinds, stored };
 }
 
 test("a domain that works for the first time has not recovered from anything", async (t) => {
@@ -99,6 +100,31 @@ test("a domain that works for the first time has not recovered from anything", a
   await until(async () => (await kinds()).length === 2, "they are stored");
   assert.deepEqual(await kinds(), ["domain_broken", "domain_recovered"]);
   assert.deepEqual(lines, ["a tracking domain is broken", "a tracking domain has recovered"]);
+});
+
+test("what keeps a certificate from working is told once a day, and something else at once", async (t) => {
+  const clock = { nowMs: 0 };
+  const { record, kinds, stored } = await recording(t, () => clock.nowMs);
+  const failing = (atMs: number, problem: "acme:dns" | "lapsed") => {
+    clock.nowMs = atMs;
+    const fields = { trackingDomain: "a.example.com", problem, reason: "It is so." };
+    record({ kind: "certificate_failing", subaccountId: 0, fields });
+  };
+  const hour = 3_600_000;
+  failing(0, "acme:dns");
+  failing(hour, "acme:dns");
+  failing(23 * hour, "acme:dns");
+  failing(24 * hour, "acme:dns");
+  failing(25 * hour, "lapsed");
+  await until(async () => (await kinds()).length === 3, "they are stored");
+  assert.deepEqual(
+    (await stored()).map(({ atMs, fields }) => [atMs / hour, fields["problem"]]),
+    [
+      [0, "acme:dns"],
+      [24, "acme:dns"],
+      [25, "lapsed"],
+    ],
+  );
 });
 
 test("a filling spool is told of once at each mark, and again only after it has emptied", () => {

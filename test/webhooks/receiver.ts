@@ -5,6 +5,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export interface ReceivedBatch {
@@ -25,6 +26,13 @@ export interface ReceiverOptions {
   /** When given, a signature by one of these is required. */
   readonly secrets?: () => readonly string[];
   readonly port?: number;
+  /** Speaks https, with this certificate. */
+  readonly tls?: TlsIdentity;
+}
+
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
 }
 
 export interface Receiver extends AsyncDisposable {
@@ -37,6 +45,8 @@ export interface Receiver extends AsyncDisposable {
   /** The events of accepted batches, each batch id once, in the order of its first arrival. */
   deliveredIds(): readonly string[];
   behave: Behaviour;
+  /** From the next connection on; those that are open end. */
+  showCertificate(identity: TlsIdentity): void;
 }
 
 const GROUPS: ReadonlySet<string> = new Set(["track_event", "unsubscribe_event", "operational_event"]);
@@ -46,7 +56,7 @@ export const accept: Behaviour = (response) => response.end("OK");
 
 export async function startReceiver(options: ReceiverOptions = {}): Promise<Receiver> {
   const accepted = new Map<string, readonly string[]>();
-  const server = createServer((incoming, response) => {
+  const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
     void readAll(incoming).then((body) => {
       const { batch, complaint } = examine(incoming, body, options.secrets?.());
       if (batch === undefined) {
@@ -61,17 +71,22 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
       });
       receiver.behave(response, batch, incoming);
     });
-  });
+  };
+  const server = options.tls === undefined ? createServer(handle) : createTlsServer(options.tls, handle);
   server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const receiver: Receiver = {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: options.tls === undefined ? `http://127.0.0.1:${port}/hook` : `https://hooks.localhost:${port}/hook`,
     port,
     batches: [],
     complaints: [],
     deliveredIds: () => [...accepted.values()].flat(),
     behave: options.behave ?? accept,
+    showCertificate: (identity) => {
+      if (server instanceof TlsServer) server.setSecureContext(identity);
+      server.closeAllConnections();
+    },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
