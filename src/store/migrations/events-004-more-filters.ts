@@ -16,9 +16,8 @@ export const indexMoreFilters: Migration = {
   async up(db: Kysely<unknown>) {
     for (const [name, column] of Object.entries(COLUMNS)) {
       await sql`
-        create index ${sql.ref(`events_by_${name}`)} on events (${sql.ref(column)}, timestamp_ms, event_id)`.execute(
-        db,
-      );
+        create index ${sql.ref(`events_by_${name}`)} on events (${sql.ref(column)}, timestamp_ms, event_id)
+        where ${sql.ref(column)} is not null`.execute(db);
     }
     for (const [name, column] of Object.entries(MARKS)) {
       await sql`
