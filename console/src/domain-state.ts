@@ -37,8 +37,9 @@ function certificateState(
   if (!secure) return undefined;
   if (status.tls_status === "expired") return bad("Certificate expired");
   if (status.tls_status === "failed") return bad("Certificate failed");
-  if (tls_certificate?.expires_at !== undefined && expiresSoon(tls_certificate.expires_at, now)) {
-    const days = daysUntil(tls_certificate.expires_at, now);
+  const expiresAt = tls_certificate?.expires_at ?? undefined;
+  if (expiresAt !== undefined && expiresSoon(expiresAt, now)) {
+    const days = daysUntil(expiresAt, now);
     const word = `Certificate expires in ${formatCount(days, "day")}`;
     return { word, kind: "wait", needsAttention: true };
   }

@@ -16,8 +16,9 @@ export interface TrackingDomain {
   readonly secure: boolean;
   readonly default: boolean;
   readonly status: DomainStatus;
-  /** Of the certificate that Waypost orders by itself. */
-  readonly tls_certificate?: { readonly expires_at?: string; readonly error_code?: string };
+  /** Whether Waypost orders its certificate by itself. Of secure domains. */
+  readonly uses_managed_certificate?: boolean;
+  readonly tls_certificate?: { readonly expires_at: string | null; readonly error_code: string | null };
   readonly subaccount_id?: number;
 }
 

@@ -60,7 +60,7 @@ export function MailFrame({ html, title }: { readonly html: string; readonly tit
       title={title}
       src="/preview.html"
       sandbox="allow-same-origin"
-      className="h-[480px] w-full rounded-2 border border-line bg-white [color-scheme:light]"
+      className="h-[480px] w-full rounded-2 border border-line bg-[#fff] [color-scheme:light]"
     />
   );
 }

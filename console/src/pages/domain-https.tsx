@@ -6,6 +6,7 @@ import {
   bringCertificate,
   type Certificate,
   certificateQuery,
+  type DomainStatus,
   domainQueries,
   removeCertificate,
   type TrackingDomain,
@@ -15,7 +16,7 @@ import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { explain, Failure } from "../components/failure.tsx";
 import { CheckField, TextArea } from "../components/field.tsx";
-import { Mark } from "../components/mark.tsx";
+import { Mark, type MarkKind } from "../components/mark.tsx";
 import { Loading } from "../components/page.tsx";
 import { Ago, At, useNow } from "../components/time.tsx";
 import { daysUntil, expiresSoon } from "../domain-state.ts";
@@ -28,6 +29,7 @@ export function Https({ domain }: { readonly domain: TrackingDomain }) {
   return (
     <div className="grid max-w-prose gap-4">
       <SecureSwitch domain={domain} />
+      <OrderState domain={domain} />
       {certificate.data === undefined ? (
         certificate.error === null ? (
           <Loading rows={1} what="the certificate" />
@@ -39,10 +41,12 @@ export function Https({ domain }: { readonly domain: TrackingDomain }) {
           />
         )
       ) : certificate.data === null ? (
-        <p className="text-soft">
-          Waypost has no certificate for this domain. None is needed when a proxy or CDN in front of the edge
-          has one.
-        </p>
+        domain.uses_managed_certificate !== true && (
+          <p className="text-soft">
+            Waypost has no certificate for this domain. None is needed when a proxy or CDN in front of the
+            edge has one.
+          </p>
+        )
       ) : (
         <CertificateFacts certificate={certificate.data} />
       )}
@@ -75,6 +79,33 @@ function SecureSwitch({ domain }: { readonly domain: TrackingDomain }) {
         </p>
       )}
     </div>
+  );
+}
+
+const ORDER_WORDS: Readonly<
+  Record<Exclude<NonNullable<DomainStatus["tls_status"]>, "valid">, readonly [MarkKind, string]>
+> = {
+  unknown: ["wait", "Waypost orders a certificate as soon as the domain is verified."],
+  pending: ["wait", "A certificate is on order. Links use https once this domain is reached with it."],
+  failed: ["bad", "The last order failed. Waypost tries again by itself; the status above says why."],
+  unavailable: ["bad", "The certificate authority refuses this name."],
+  expired: ["bad", "The certificate has ended: new links use http until there is another."],
+};
+
+/** How it stands with the certificate that Waypost orders by itself. A good one speaks for itself. */
+function OrderState({
+  domain: { secure, status, uses_managed_certificate },
+}: {
+  readonly domain: TrackingDomain;
+}) {
+  const { tls_status } = status;
+  if (!secure || uses_managed_certificate !== true || tls_status === undefined || tls_status === "valid")
+    return null;
+  const [kind, text] = ORDER_WORDS[tls_status];
+  return (
+    <p>
+      <Mark kind={kind}>{text}</Mark>
+    </p>
   );
 }
 
