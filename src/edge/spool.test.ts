@@ -206,9 +206,13 @@ test("a spool that has reached its size takes no more, counts the loss, and goes
   const writer = spool.write(0, 200 * 1024);
   const reader = spool.read();
   const long = { ...EVENT, userAgent: "x".repeat(1000) };
-  while ((await writer.record(long)) === "stored");
+  const shares: number[] = [];
+  while ((await writer.record(long)) === "stored") shares.push(writer.stats().usedShare);
   assert.ok(writer.stats().lostEvents >= 1);
+  assert.ok((shares[0] ?? 1) < 0.3, "it says how much of its room it takes");
+  assert.equal(writer.stats().usedShare, 1);
   while (reader.depth() > 0) await reader.remove(reader.readBatch(1000));
+  assert.ok(writer.stats().usedShare < 0.3);
   await t.waitFor(async () => assert.equal(await writer.record(long), "stored"), {
     interval: 20,
     timeout: 2000,
