@@ -1,6 +1,8 @@
 /** The metrics index against a real store: whatever happens to events, what it counts is what counting by hand finds. */
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -16,7 +18,7 @@ import type { MetricAnswer, MetricQuestion, MetricRow } from "../../src/metrics/
 import { DIMENSIONS } from "../../src/metrics/columns.ts";
 import { METRIC_NAMES } from "../../src/metrics/metric.ts";
 import { type MetricsIndex, startMetricsIndex } from "../../src/metrics/metrics-index.ts";
-import { openStore, type Store } from "../../src/store/open-store.ts";
+import { openStore, type Store, type StoreLocation } from "../../src/store/open-store.ts";
 import { type Database, onBothDatabases } from "../api/harness.ts";
 import { FACTS } from "../events/recorded.ts";
 import { createTestDatabase } from "../postgres.ts";
@@ -32,6 +34,7 @@ const DEADLINE_MS = 20_000;
 /** A store with nothing in it, and an index that follows it. */
 class Rig implements AsyncDisposable {
   readonly store: Store;
+  readonly location: StoreLocation;
   readonly folder = mkdtempSync(join(tmpdir(), "waypost-metrics-"));
   nowMs = START_MS + DAYS * DAY_MS;
   /** What was logged as a warning. */
@@ -39,8 +42,9 @@ class Rig implements AsyncDisposable {
   index: MetricsIndex;
   readonly #drop: () => void | Promise<void>;
 
-  private constructor(store: Store, drop: () => void | Promise<void>) {
+  private constructor(store: Store, location: StoreLocation, drop: () => void | Promise<void>) {
     this.store = store;
+    this.location = location;
     this.#drop = drop;
     this.index = this.#start();
   }
@@ -48,10 +52,11 @@ class Rig implements AsyncDisposable {
   static async create(database: Database): Promise<Rig> {
     if (database === "postgres") {
       const { url, drop } = await createTestDatabase();
-      return new Rig(await openStore({ kind: "postgres", url }), drop);
+      const location = { kind: "postgres", url } as const;
+      return new Rig(await openStore(location), location, drop);
     }
-    const dir = mkdtempSync(join(tmpdir(), "waypost-store-"));
-    return new Rig(await openStore({ kind: "sqlite", dir }), () => rmSync(dir, { recursive: true }));
+    const location = { kind: "sqlite", dir: mkdtempSync(join(tmpdir(), "waypost-store-")) } as const;
+    return new Rig(await openStore(location), location, () => rmSync(location.dir, { recursive: true }));
   }
 
   /** `meanwhile` may do to the index's folder what it likes. */
@@ -59,6 +64,17 @@ class Rig implements AsyncDisposable {
     await this.index.stop();
     meanwhile();
     this.index = this.#start();
+  }
+
+  /** Another process follows for as long after it began, until it is killed. */
+  async followAndKill(afterMs: number): Promise<void> {
+    const program = `${import.meta.dirname}/follow-program.ts`;
+    const given = [JSON.stringify(this.location), this.folder, String(this.nowMs)];
+    const follower = spawn(process.execPath, [program, ...given], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(follower.stdout, "data");
+    await sleep(afterMs);
+    follower.kill("SIGKILL");
+    await once(follower, "exit");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -211,6 +227,7 @@ class Story {
   #events: RecordedEvent[] = [];
   #sent: WrappedCall[] = [];
   #keptFromMs: number;
+  #lastId = 0n;
 
   constructor(rig: Rig) {
     this.#rig = rig;
@@ -225,7 +242,7 @@ class Story {
     const { store } = this.#rig;
     switch (step.kind) {
       case "events": {
-        const events = step.events.map((event, n) => ({ ...event, eventId: this.#nextId(n) }));
+        const events = step.events.map((event) => ({ ...event, eventId: ++this.#lastId }));
         await store.events.append(events);
         this.#events.push(...events);
         this.#forgetOld();
@@ -262,14 +279,6 @@ class Story {
     }
   }
 
-  #nextId(n: number): bigint {
-    return BigInt(
-      this.#events.reduce((last, { eventId }) => Math.max(last, Number(eventId)), this.#lastId) + 1 + n,
-    );
-  }
-
-  #lastId = 0;
-
   async #record(messages: readonly (typeof MESSAGES)[number][]): Promise<void> {
     const isKnown = (id: MessageId) => this.#sent.some((call) => call.messages[0]?.messageId === id);
     const calls = messages
@@ -286,7 +295,6 @@ class Story {
   }
 
   #forgetOld(): void {
-    this.#lastId = this.#events.reduce((last, { eventId }) => Math.max(last, Number(eventId)), this.#lastId);
     this.#events = this.#events.filter(({ timestampMs }) => timestampMs >= this.#keptFromMs);
     this.#sent = this.#sent.filter(({ sentAtSeconds }) => sentAtSeconds * 1000 >= this.#keptFromMs);
   }
@@ -335,7 +343,11 @@ onBothDatabases("the metrics index", (database) => {
     });
     await ask(rig, question, expected);
     assert.deepEqual(rig.warnings.splice(0), ["the metrics index was damaged, it is built anew"]);
-    await rig.restart(() => truncateSync(join(rig.folder, "index.db"), 5000));
+    await rig.restart(() => {
+      // Its log would mend it.
+      for (const log of ["index.db-wal", "index.db-shm"]) rmSync(join(rig.folder, log), { force: true });
+      writeFileSync(join(rig.folder, "index.db"), "no database ".repeat(1000));
+    });
     await ask(rig, question, expected);
     assert.deepEqual(rig.warnings.splice(0), ["the metrics index was damaged, it is built anew"]);
 
@@ -361,6 +373,32 @@ onBothDatabases("the metrics index", (database) => {
       const question = { ...EVERYTHING, nowMs: rig.nowMs };
       await ask(rig, question, [{ label: "", counts: [count + 20_000, 1] }]);
     }
+  });
+
+  test("killed at any moment, it goes on from there: nothing is counted twice, and nothing is left out", async () => {
+    await using rig = await Rig.create(database);
+    const story = new Story(rig);
+    await rig.index.stop();
+    const days = Array.from({ length: DAYS }, (_, day) => START_MS + day * DAY_MS);
+    for (let round = 0; round < 5; round += 1) {
+      const events = Array.from({ length: 6000 }, (_, n) => ({
+        ...SOME_EVENTS[n % 2]!,
+        timestampMs: days[n % DAYS]! + n,
+      }));
+      await story.perform({ kind: "events", events });
+      const places = Array.from({ length: 200 }, (_, n) => n * 31);
+      await story.perform({ kind: "reclassify", places, classification: { ...UNCLASSIFIED, isBot: true } });
+      await rig.followAndKill(40 + round * 70);
+    }
+    await rig.restart();
+    const question = {
+      ...EVERYTHING,
+      by: "time",
+      metrics: ["count_clicked", "count_nonbot_clicked", "count_nonbot_unique_clicked"],
+      nowMs: rig.nowMs,
+    } as const;
+    await ask(rig, question, expectedRows(story.model, question));
+    assert.deepEqual(rig.warnings, []);
   });
 
   test("messages are not counted for a time of which only some are known", async () => {
