@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, boundaries, cycles, types and unused code, in that order; stops at the first that fails. */
+/** `npm run check`: format, lint, boundaries, cycles, types, unused code and pictures, in that order; stops at the first that fails. */
 import { spawnSync } from "node:child_process";
 
 const STEPS: readonly (readonly [name: string, ...command: string[]])[] = [
@@ -12,6 +12,7 @@ const STEPS: readonly (readonly [name: string, ...command: string[]])[] = [
   ["types", "node_modules/typescript/bin/tsc", "--project", "tsconfig.json"],
   ["types of the console", "node_modules/typescript/bin/tsc", "--project", "console/tsconfig.json"],
   ["unused code", "node_modules/knip/bin/knip.js"],
+  ["pictures of the console", "scripts/check-pictures.ts"],
 ];
 
 for (const [name, ...command] of STEPS) {

@@ -4,14 +4,14 @@
  * `docs/screenshots/`.
  */
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { DESKTOP, type Look, launchBrowser, lookFrom, PHONE } from "../test/console/browser.ts";
 import { SCENES, type Scene } from "../test/console/scenes.ts";
 import { openTheatre } from "../test/console/theatre.ts";
 import { buildConsole, isConsoleCurrent } from "./console-build.ts";
+import { PICTURE_FOLDER, stampPictures } from "./picture-stamp.ts";
 
-const DOCUMENTED_FOLDER = resolve(import.meta.dirname, "../docs/screenshots");
 const THEMES = ["light", "dark"] as const;
 
 await main(process.argv.slice(2));
@@ -23,7 +23,8 @@ async function main([folder, ...names]: readonly string[]): Promise<void> {
   );
   const widths = folder === undefined ? [DESKTOP.width] : [DESKTOP.width, PHONE.width];
   const looks = widths.flatMap((width) => THEMES.map((theme): Look => ({ width, theme })));
-  await takeAll(scenes, looks, folder ?? DOCUMENTED_FOLDER);
+  await takeAll(scenes, looks, folder ?? PICTURE_FOLDER);
+  if (folder === undefined) stampPictures();
 }
 
 async function takeAll(scenes: readonly Scene[], looks: readonly Look[], folder: string): Promise<void> {
