@@ -45,9 +45,11 @@ export async function startTestInstallation(
   database: Database,
   given?: TestTls | ((surroundings: Surroundings) => Promise<TestTls>),
 ): Promise<TestInstallation> {
+  await using started = new AsyncDisposableStack();
   const edgePort = await freePort();
   const tlsPort = await freePort();
   const dns = await startDnsServer({ [CNAME_TARGET]: { a: ["127.0.0.1"] } });
+  started.defer(() => dns.close());
   const tls = typeof given === "function" ? await given({ edgePort, dns }) : given;
   const api = await startTestApi(database, {
     cnameTarget: CNAME_TARGET,
@@ -56,6 +58,7 @@ export async function startTestInstallation(
     publicHttpPort: String(edgePort),
     ...(tls === undefined ? {} : { publicHttpsPort: String(tlsPort), caFile: tls.caFile, ...tls.settings }),
   });
+  started.use(api);
   const edge = await startEdgeWorker({
     listen: { host: "127.0.0.1", port: edgePort },
     snapshotPath: join(api.dataDir, SNAPSHOT_FILE),
@@ -74,6 +77,8 @@ export async function startTestInstallation(
         }),
     log: SILENT,
   });
+  started.defer(() => edge.stop());
+  const all = started.move();
   return {
     ...api,
     dns,
@@ -99,10 +104,6 @@ export async function startTestInstallation(
       if (json.results?.verified !== true)
         throw new Error(`${domain} was not verified: ${JSON.stringify(json)}`);
     },
-    [Symbol.asyncDispose]: async () => {
-      await edge.stop();
-      await dns.close();
-      await api[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
