@@ -74,7 +74,7 @@ test("of a problem in parts the one about the name counts", () => {
     ],
   });
   assert.deepEqual(setbackOf(error, DOMAIN).kind, "refused");
-  assert.match(setbackOf(error, DOMAIN).found, /on a list$/);
+  assert.match(setbackOf(error, DOMAIN).found, /on a list\.$/);
 });
 
 test("a bug of ours says nothing of itself to tenants", () => {

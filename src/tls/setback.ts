@@ -103,7 +103,7 @@ export function setbackOf(error: unknown, domain: string): Setback {
     return {
       kind: "refused",
       code: "acme:rejected_identifier",
-      found: `The certificate authority refuses to issue for ${domain}: ${problem.detail}`,
+      found: `The certificate authority refuses to issue for ${domain}: ${sentence(problem.detail)}`,
       fix: "Use another name or bring a certificate of your own: it is not tried again until the domain is verified anew.",
     };
   }
@@ -111,7 +111,7 @@ export function setbackOf(error: unknown, domain: string): Setback {
     return {
       kind: "invalid",
       code: isOfValidation,
-      found: `The certificate authority could not validate ${domain}: ${problem.detail}`,
+      found: `The certificate authority could not validate ${domain}: ${sentence(problem.detail)}`,
       fix: problem.type === "dns" || problem.type === "caa" ? "Check the records of the name." : NETWORK_FIX,
       retryAfterMs: error.retryAfterMs,
     };
@@ -120,13 +120,17 @@ export function setbackOf(error: unknown, domain: string): Setback {
     return {
       kind: "temporary",
       code: "acme:temporary",
-      found: `The certificate authority did not issue for ${domain} yet: ${problem.detail}`,
+      found: `The certificate authority did not issue for ${domain} yet: ${sentence(problem.detail)}`,
       fix: TRIED_AGAIN,
       retryAfterMs: error.retryAfterMs,
       isOfWholeCa: problem.type === "rateLimited" || error.status === 429 || error.status === 503,
     };
   }
-  return { ...INTERNAL, found: `The certificate authority did not take the order: ${problem.detail}` };
+  return {
+    ...INTERNAL,
+    found: `The certificate authority did not take the order: ${sentence(problem.detail)}`,
+    ...(problem.type === "externalAccountRequired" ? { fix: ACCOUNT_FIX } : {}),
+  };
 }
 
 function tooSlow(domain: string): Setback {
@@ -139,6 +143,9 @@ function tooSlow(domain: string): Setback {
 }
 
 const TRIED_AGAIN = "Nothing has to be done: it is tried again by itself.";
+
+const ACCOUNT_FIX =
+  "Whoever runs this installation has to set WAYPOST_ACME_EAB_KEY_ID and WAYPOST_ACME_EAB_HMAC_KEY, as the authority hands them out.";
 
 const INTERNAL: Setback = {
   kind: "internal",
@@ -157,6 +164,11 @@ const VALIDATION_CODES: Readonly<Record<string, CertificateError>> = {
   tls: "acme:unauthorized",
   unauthorized: "acme:unauthorized",
 };
+
+/** Another one follows. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
 
 /** Of a problem in parts, the one about the name. */
 function mostTelling(error: AcmeError, domain: string): { readonly type: string; readonly detail: string } {
