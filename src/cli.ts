@@ -2,6 +2,7 @@
 import { Command } from "commander";
 
 import {
+  addCertificateCommands,
   addEventCommands,
   addImportCommands,
   addMessageCommands,
@@ -39,6 +40,7 @@ addOperatorDomainCommands(domains);
 addMessageCommands(program);
 addEventCommands(program);
 addWebhookCommands(program);
+addCertificateCommands(program);
 addImportCommands(program);
 addKeyringCommands(program);
 addKeyCommands(program);

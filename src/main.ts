@@ -376,6 +376,7 @@ function manageCertificates(issuer: Issuer): ManagedCertificates {
   return {
     judge: (domain, tenant, { anew }) => judge({ domain, anew }, tenant),
     obtain: (domain, waitMs) => issuer.obtain(domain, waitMs),
+    renew: (domain) => issuer.renew(domain),
   };
 }
 

@@ -26,6 +26,8 @@ export interface ManagedCertificates {
   /** `anew`: a refusal of the CA that is remembered does not count. Throws `rate_limited` when the tenant has too many under way. */
   judge(domain: Hostname, tenant: SubaccountId, options: { readonly anew: boolean }): Promise<Eligibility>;
   obtain(domain: Hostname, waitMs: number): Promise<unknown>;
+  /** Has another one ordered though there may be one. Does not wait for it. */
+  renew(domain: Hostname): Promise<void>;
 }
 
 export interface ManagedCertificateDeps {
@@ -58,7 +60,7 @@ const CHECKED = Type.Object(
   },
   { additionalProperties: false },
 );
-const ENABLED = Type.Object(
+const INITIATED = Type.Object(
   { results: Type.Object({ message: Type.String() }, { additionalProperties: false }) },
   { additionalProperties: false },
 );
@@ -88,8 +90,17 @@ export function managedCertificateRoutes(deps: ManagedCertificateDeps): readonly
       summary: "Make a tracking domain secure, with a certificate that Waypost orders and renews",
       description:
         "Links use https once the certificate is there and a probe over it has passed. A secure domain needs no call of this: its certificate is ordered by itself.",
-      replies: { 200: ENABLED },
+      replies: { 200: INITIATED },
       handle: (call) => enable(call, deps),
+    }),
+    route({
+      ...base,
+      url: "/api/v1/tracking-domains/:domain/certificate/renew",
+      summary: "Have a tracking domain's certificate renewed now",
+      description:
+        "Certificates are renewed by themselves in time. This is for one whose key may be known to others, or whose authority has to be left. Counts towards the authority's limits like every order.",
+      replies: { 200: INITIATED },
+      handle: (call) => renew(call, deps),
     }),
   ];
 }
@@ -105,6 +116,25 @@ async function check(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
 }
 
 async function enable(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
+  const { domain, managedCertificates } = await findReady(call, deps);
+  const updated = await deps.trackingDomains.update(domain, call.tenant.write, { secure: true }, deps.now());
+  if (updated !== "updated") throw notFound(domain);
+  await managedCertificates.obtain(domain, 0);
+  return results({ message: `Certificate issuance initiated for ${domain}` });
+}
+
+async function renew(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
+  const { domain, secure, managedCertificates } = await findReady(call, deps);
+  if (!secure) throw new AppError("certificate_check_failed", "The domain is not secure: enable it first.");
+  await managedCertificates.renew(domain);
+  return results({ message: `Certificate renewal initiated for ${domain}` });
+}
+
+/** A domain for which a certificate can be ordered now, as far as our own look tells. */
+async function findReady(
+  call: Call,
+  deps: ManagedCertificateDeps,
+): Promise<TrackingDomain & { readonly managedCertificates: ManagedCertificates }> {
   const found = await find(call, call.tenant.write, deps);
   const { domain } = found;
   const { managedCertificates } = deps;
@@ -120,10 +150,7 @@ async function enable(call: Call, deps: ManagedCertificateDeps): Promise<Reply> 
   if (!isVerified(found)) throw new AppError("certificate_unverified", `Verify ${domain} first.`);
   const eligibility = await managedCertificates.judge(domain, call.tenant.write, { anew: true });
   requireEligible(eligibility, "certificate_forbidden");
-  const updated = await deps.trackingDomains.update(domain, call.tenant.write, { secure: true }, deps.now());
-  if (updated !== "updated") throw notFound(domain);
-  await managedCertificates.obtain(domain, 0);
-  return results({ message: `Certificate issuance initiated for ${domain}` });
+  return { ...found, managedCertificates };
 }
 
 /** Throws what SparkPost answers; `refused` is the code for a name that the CA will not have. */

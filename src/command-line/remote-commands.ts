@@ -152,6 +152,17 @@ export function addMessageCommands(program: Command): void {
   ).action(async (url: string, options) => (await commands()).openToken(url, options));
 }
 
+export function addCertificateCommands(program: Command): void {
+  const commands = () => import("../commands/remote-certificates.ts");
+  const certs = program.command("certs").description("certificates of tracking domains");
+  withRemote(
+    certs.command("list").description("list certificates, those without or with the nearest end first"),
+  ).action(async (options) => (await commands()).listCertificates(options));
+  withRemote(
+    certs.command("renew <domain>").description("have a certificate replaced now, whatever its age"),
+  ).action(async (domain: string, options) => (await commands()).renewCertificate(domain, options));
+}
+
 export function addImportCommands(program: Command): void {
   withRemote(
     program

@@ -45,6 +45,8 @@ export type Eligibility =
   | { readonly kind: "undecided" };
 
 export interface Issuer extends CertificateSupply {
+  /** Has the certificate replaced by a new one, whatever its age, as soon as limits allow. Does not wait for it. */
+  renew(domain: Hostname): Promise<void>;
   /** Looks without ordering, and without asking a CA again that has refused the name, unless `anew`. */
   judge(domain: Hostname, options: { readonly anew: boolean }): Promise<Eligibility>;
   /** Takes up to `limit` names that are due a step further. Resolves to how many there were. */
@@ -66,7 +68,7 @@ const HOUR = 3_600_000;
 export function createIssuer(deps: IssuerDeps): Issuer {
   const { store, log, now } = deps;
   const stopping = new AbortController();
-  /** Asked for, by name. */
+  /** Asked for, by name and how. */
   const asked = new Map<string, Promise<CertificateEvidence | undefined>>();
   const running = new Set<Promise<unknown>>();
   const limit = createLimiter(ASKED_LIMITS);
@@ -85,32 +87,48 @@ export function createIssuer(deps: IssuerDeps): Issuer {
     return started;
   };
 
-  const claimAndRun = async (domain: Hostname): Promise<CertificateEvidence | undefined> => {
+  const claimAndRun = async (
+    domain: Hostname,
+    { isAnew }: { readonly isAnew: boolean },
+  ): Promise<CertificateEvidence | undefined> => {
     const startedAtMs = now();
     while (!stopping.signal.aborted) {
       const claimed = await store.claim(domain, now(), lease());
-      if (claimed !== "busy") return claimed && run(claimed, true);
+      if (claimed === undefined) return undefined;
+      if (claimed !== "busy") return run(isAnew ? await makeDue(claimed, deps) : claimed, true);
       const found = await succession(domain, startedAtMs, { store, now, stopped: stopping.signal });
-      if (found !== "free") return found;
+      if (found !== "free" && !isAnew) return found;
     }
     return UNDER_WAY;
+  };
+
+  /** Calls for the same at once share one attempt. */
+  const ask = (domain: Hostname, how: { readonly isAnew: boolean }) => {
+    const key = `${domain} ${how.isAnew}`;
+    const attempted = asked.get(key) ?? limit(() => claimAndRun(domain, how)).catch(leaveToBackground);
+    asked.set(key, attempted);
+    const forget = () => asked.delete(key);
+    attempted.then(forget, forget);
+    return attempted;
   };
 
   return {
     async obtain(domain, waitMs) {
       // First of all, so that the background does it should nobody else get to it.
       await store.want(domain, { asked: true, nowMs: now() });
-      const attempted = asked.get(domain) ?? limit(() => claimAndRun(domain)).catch(leaveToBackground);
-      asked.set(domain, attempted);
-      const forget = () => asked.delete(domain);
-      attempted.then(forget, forget);
       const waiting = new AbortController();
       const given = sleep(waitMs, UNDER_WAY, { signal: waiting.signal }).catch(() => UNDER_WAY);
       try {
-        return await Promise.race([attempted, given]);
+        return await Promise.race([ask(domain, { isAnew: false }), given]);
       } finally {
         waiting.abort();
       }
+    },
+
+    async renew(domain) {
+      await store.want(domain, { asked: true, nowMs: now() });
+      await store.renew(domain, now());
+      void ask(domain, { isAnew: true });
     },
 
     request: (domain) => request(domain, deps),
@@ -158,6 +176,12 @@ async function judge(
   } finally {
     waiting.abort();
   }
+}
+
+/** Whoever had the lease before may have put the renewal off again. */
+async function makeDue(claimed: NameToCertify, { store, now }: IssuerDeps): Promise<NameToCertify> {
+  await store.renew(claimed.domain, now());
+  return (await store.find(claimed.domain)) ?? claimed;
 }
 
 const UNDER_WAY = { kind: "under_way" } as const;

@@ -153,6 +153,29 @@ test("two machines that are asked for the same name at once place one order", as
   );
 });
 
+test("certificates are listed and renewed from the command line", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const none = "No tracking domain is secure.";
+  await using ground = await prepare(installation);
+  const waypost = await installation.serve(ground.settings);
+  assert.ok((await installation.run("certs", "list")).stdout.startsWith(none));
+  await call(waypost, "POST", DOMAINS, { domain: "waiting.acme.com", secure: true });
+  await add(waypost);
+  await verifyUntilItPasses(waypost);
+  const { stdout } = await installation.run("certs", "list");
+  assert.match(stdout, /^DOMAIN +CERTIFICATE +RENEWED BY +EXPIRES\nwaiting\.acme\.com +unknown +Waypost/);
+  assert.match(stdout, /\nclick\.acme\.com +valid +Waypost +20\d\d-\d\d-\d\d\n$/);
+  const renewed = await installation.run("certs", "renew", DOMAIN);
+  assert.equal(renewed.code, 0, renewed.stderr);
+  assert.match(renewed.stdout, /renewal initiated for click\.acme\.com/);
+  await until(async () => ground.proxy.count("certificate") === 2, "another one is there");
+  const refused = await installation.run("certs", "renew", "nobody.acme.com");
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /Resource not found: nobody\.acme\.com/);
+  const [first] = JSON.parse((await installation.run("certs", "list", "--json")).stdout);
+  assert.equal(first.domain, DOMAIN);
+});
+
 test("no key stands in a log, a reply or a file, and no file of keys can be read by others", async (t) => {
   const installation = await createInstallation(t);
   await using ground = await prepare(installation);

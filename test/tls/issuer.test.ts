@@ -141,6 +141,29 @@ onBothDatabases("managed certificates", (database) => {
     assert.equal((await action("nobody.acme.com", "check")).status, 404);
   });
 
+  test("a certificate is replaced by another at once when somebody asks, and https goes on", async () => {
+    await waypost.add("again.acme.com", { secure: false });
+    await waypost.verify("again.acme.com");
+    assert.match((await action("again.acme.com", "renew")).json.errors[0].description, /not secure/);
+    await waypost.call("PUT", `${DOMAINS}/again.acme.com`, { body: { secure: true } });
+    assert.equal((await waypost.verify("again.acme.com")).status, 200);
+    const first = (await served("again.acme.com")).fingerprint256;
+    const placed = await orders(async () => {
+      const answers = await Promise.all([1, 2, 3].map(() => action("again.acme.com", "renew")));
+      for (const { status, json } of answers) {
+        assert.equal(status, 200, JSON.stringify(json));
+        assert.equal(json.results.message, "Certificate renewal initiated for again.acme.com");
+      }
+      await until(
+        "another certificate",
+        async () => (await served("again.acme.com")).fingerprint256 !== first,
+      );
+    });
+    assert.equal(placed, 1);
+    assert.match(await linkOf("again.acme.com"), /^https:/);
+    assert.equal((await action("nobody.acme.com", "renew")).status, 404);
+  });
+
   test("CAA records that forbid the CA cost no order, and say what to add", async () => {
     await waypost.add("caa.acme.com");
     waypost.dns.zone.set("caa.acme.com", { a: ["127.0.0.1"], caa: [[0, "issue", "other.example"]] });
@@ -247,6 +270,7 @@ onBothDatabases("managed certificates", (database) => {
       assert.equal((await waypost.verify("own.acme.com")).status, 400);
       assert.equal((await action("own.acme.com", "check")).json.results.supportsManagedCertificate, false);
       assert.equal((await action("own.acme.com", "enable")).status, 400);
+      assert.equal((await action("own.acme.com", "renew")).status, 400);
     });
     assert.equal(placed, 0);
     const shown = await waypost.show("own.acme.com");
