@@ -124,8 +124,9 @@ async function enable(call: Call, deps: ManagedCertificateDeps): Promise<Reply> 
 }
 
 async function renew(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
-  const { domain, secure, managedCertificates } = await findReady(call, deps);
+  const { secure } = await find(call, call.tenant.write, deps);
   if (!secure) throw new AppError("certificate_check_failed", "The domain is not secure: enable it first.");
+  const { domain, managedCertificates } = await findReady(call, deps);
   await managedCertificates.renew(domain);
   return results({ message: `Certificate renewal initiated for ${domain}` });
 }

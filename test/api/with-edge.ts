@@ -91,7 +91,7 @@ export async function startTestInstallation(
     nextSnapshot: async (change) => {
       const before = edge.stats().snapshotVersion ?? 0;
       await change();
-      for (let tries = 0; tries < 400; tries += 1) {
+      for (let tries = 0; tries < 2400; tries += 1) {
         if ((edge.stats().snapshotVersion ?? 0) > before) return;
         await sleep(25);
       }

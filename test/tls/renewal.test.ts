@@ -93,7 +93,9 @@ test("a certificate that could not be renewed lapses: new links go back to http 
   await until("links over http", async () => (await linkOf()).includes('href="http:'), 40_000);
   const { status, tls_certificate } = await waypost.show(DOMAIN);
   await until("those who run it are told", async () =>
-    (await alerts(waypost)).some(({ reason }) => /has ended: new links of the tracking domain use http/.test(String(reason))),
+    (await alerts(waypost)).some(({ reason }) =>
+      /has ended: new links of the tracking domain use http/.test(String(reason)),
+    ),
   );
   assert.equal(status.verified, true);
   assert.equal(status.tls_status, "expired");
