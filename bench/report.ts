@@ -1,5 +1,5 @@
 /**
- * `npm run bench:report -- [--events N] [--store sqlite|postgres] [--ingest N]`: what reports take over ten million events of
+ * `npm run bench:report -- [--events N] [--days N] [--store sqlite|postgres] [--ingest N]`: what reports take over ten million events of
  * thirty days. It loads them through the stores' own append, asks a running API, and prints the medians and the slowest of some
  * rounds against their limits. PostgreSQL is the database server at WAYPOST_TEST_DATABASE_URL, else a throwaway cluster that
  * doesn't sync to disk: its rates of loading are then too good, its reports are not.
@@ -20,11 +20,10 @@ import { openStore, type Store } from "../src/store/open-store.ts";
 import { type Database, startTestApi, type TestApi } from "../test/api/harness.ts";
 import { syntheticEvents } from "./synthetic-events.ts";
 
-const DAYS = 30;
 const DAY_MS = 86_400_000;
 const SEED = 20_261_125;
 const APPEND_BATCH = 5000;
-const BATCHES_UNDER_WAY = 3;
+const BATCHES_UNDER_WAY = 2;
 /** Messages are recorded for one in ten events: what is measured reads few of them. */
 const EVENTS_A_MESSAGE = 10;
 const SAY_EVERY_MS = 10_000;
@@ -65,15 +64,15 @@ const BY_DAY =
   "metrics=count_targeted,count_clicked,count_unique_clicked,count_unique_confirmed_opened&precision=day";
 
 const REPORTS: readonly (readonly [string, string])[] = [
-  ["30 days by day", `/time-series?${BY_DAY}`],
+  ["by day", `/time-series?${BY_DAY}`],
   [
-    "30 days by day, people only",
+    "by day, people only",
     "/time-series?metrics=count_human_unique_clicked,count_human_unique_confirmed_opened",
   ],
-  ["30 days by day in Berlin", `/time-series?${BY_DAY}&timezone=Europe/Berlin`],
-  ["30 days by day of a campaign", `/time-series?${BY_DAY}&campaigns=campaign-0`],
-  ["30 days by hour", `/time-series?${BY_DAY.replace("=day", "=hour")}`],
-  ["30 days in one", `?${BY_DAY}`],
+  ["by day in Berlin", `/time-series?${BY_DAY}&timezone=Europe/Berlin`],
+  ["by day of a campaign", `/time-series?${BY_DAY}&campaigns=campaign-0`],
+  ["by hour", `/time-series?${BY_DAY.replace("=day", "=hour")}`],
+  ["in one", `?${BY_DAY}`],
   ["by campaign", `/campaign?${BY_DAY}`],
   ["by recipient domain", `/domain?${BY_DAY}`],
   ["by link", "/link-name?metrics=count_clicked,count_raw_clicked"],
@@ -82,13 +81,15 @@ const REPORTS: readonly (readonly [string, string])[] = [
 const { values } = parseArgs({
   options: {
     events: { type: "string", default: "10000000" },
+    days: { type: "string", default: "30" },
     store: { type: "string" },
     ingest: { type: "string", default: "200000" },
   },
 });
 const count = Number(values.events);
+const days = Number(values.days);
 console.log(
-  `${count} events of ${DAYS} days; ${cpus().length} × ${cpus()[0]?.model}, Node.js ${process.version}`,
+  `${count} events of ${days} days; ${cpus().length} × ${cpus()[0]?.model}, Node.js ${process.version}`,
 );
 for (const database of ["sqlite", "postgres"] as const) {
   if (values.store !== undefined && values.store !== database) continue;
@@ -121,7 +122,7 @@ async function measureReports(database: Database): Promise<void> {
   const store = await openStore(api.location);
   try {
     const untilMs = Date.now() - 1000;
-    const fromMs = untilMs - DAYS * DAY_MS;
+    const fromMs = untilMs - days * DAY_MS;
     await load(store, untilMs);
     await untilFollowed(api, fromMs);
     const range = `from=${new Date(fromMs).toISOString()}&to=${new Date(untilMs).toISOString()}`;
@@ -146,7 +147,7 @@ async function load(store: Store, untilMs: number): Promise<void> {
     console.log(`  loaded ${loaded}, ${perSecond(loaded, startedMs)} events/s`);
   };
   const underWay: Promise<void>[] = [];
-  for (const batch of batches(syntheticEvents({ count, days: DAYS, untilMs, seed: SEED }))) {
+  for (const batch of batches(syntheticEvents({ count, days, untilMs, seed: SEED }))) {
     underWay.push(append(batch));
     if (underWay.length === BATCHES_UNDER_WAY) await underWay.shift();
   }

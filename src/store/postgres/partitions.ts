@@ -50,8 +50,9 @@ async function createPartitions(
 ): Promise<void> {
   if ((await missingPartitions(db, tables[0], days)).length === 0) return;
   await db.transaction().execute(async (transaction) => {
-    // What attaching takes, taken before looking: of several processes one creates, the others find it done.
-    await sql`lock table ${sql.table(tables[0])} in share update exclusive mode`.execute(transaction);
+    // What attaching takes, taken before looking: of several processes one creates, the others find it done. The partitions are
+    // left alone: each that is being vacuumed would keep ingest waiting.
+    await sql`lock table only ${sql.table(tables[0])} in share update exclusive mode`.execute(transaction);
     for (const day of await missingPartitions(transaction, tables[0], days)) {
       const { fromMs, toMs } = boundsOf(day);
       const from =
