@@ -141,7 +141,8 @@ async function load(store: Store, untilMs: number): Promise<void> {
   let loaded = 0;
   const append = async (batch: readonly RecordedEvent[]): Promise<void> => {
     await store.messages.record(wrappedCalls(batch));
-    loaded += await store.events.append(batch);
+    const stored = await store.events.append(batch);
+    loaded += stored;
     if (performance.now() - saidMs < SAY_EVERY_MS) return;
     saidMs = performance.now();
     console.log(`  loaded ${loaded}, ${perSecond(loaded, startedMs)} events/s`);
