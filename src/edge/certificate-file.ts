@@ -34,14 +34,16 @@ export async function writeCertificate(folder: string, published: PublishedCerti
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { tag, chainPem, sealedKey } = published;
   const path = filePath(folder, published.domain);
-  const file = await open(`${path}.new`, "w", 0o600);
+  // No host is called so, however the names of hosts end, and it is short: they may be as long as a file's name can be.
+  const newPath = join(folder, `.new-${tag}`);
+  const file = await open(newPath, "w", 0o600);
   try {
     await file.writeFile(`${tag}\n${JSON.stringify({ chainPem, sealedKey })}\n`);
     await file.datasync();
   } finally {
     await file.close();
   }
-  await rename(`${path}.new`, path);
+  await rename(newPath, path);
 }
 
 /** The tag of the file that is there; `undefined` when there is none that can be read. */
