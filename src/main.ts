@@ -10,6 +10,7 @@ import { startAuditRetention } from "./api/audit-retention.ts";
 import { type Authenticate, createAuthenticator } from "./api/authentication.ts";
 import { loadConsole } from "./api/console-files.ts";
 import type { ManagedCertificates } from "./api/managed-certificates.ts";
+import type { RecipientDeps } from "./api/recipients.ts";
 import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
@@ -20,13 +21,14 @@ import { type Config, certificatePolicy, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
 import { canonicalHostname, type Hostname, isLocalhost } from "./domain/hostname.ts";
 import type { RecordOperationalEvent } from "./domain/operational-event.ts";
-import { PRIMARY_ACCOUNT } from "./domain/subaccount.ts";
+import { PRIMARY_ACCOUNT, type SubaccountId } from "./domain/subaccount.ts";
 import type { EdgePorts } from "./domain/tracking-domain.ts";
 import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
 import { servesTenant } from "./edge/snapshot.ts";
 import { type SnapshotPublisher, startSnapshotPublisher } from "./edge/snapshot-publisher.ts";
 import { SpoolReader } from "./edge/spool-reader.ts";
 import { openEnrichment } from "./enrichment.ts";
+import { eraseRecipient } from "./events/erasure.ts";
 import { startIngest } from "./events/ingest.ts";
 import { LiveTail } from "./events/live-tail.ts";
 import { createMessageRecorder } from "./events/message-recorder.ts";
@@ -349,6 +351,7 @@ function createApiRoutes(parts: {
     messages: createMessageRecorder(store.messages),
     tail,
     privacy: parts.privacy,
+    eraseRecipient: recipientEraser(store, parts.privacy),
     keys,
     sealKey: (keyPem) => seal(Buffer.from(keyPem), masterSecret, CERTIFICATE_KEY_PURPOSE),
     isRestricted,
@@ -366,6 +369,13 @@ function createApiRoutes(parts: {
     settings: { version, settings: [...listSettings(config)], warnings: [...configWarnings(config)] },
     now: Date.now,
   });
+}
+
+function recipientEraser(store: Store, rules: PrivacyRules): RecipientDeps["erase"] {
+  const erase = limitPerTenant((person: { readonly address: string; readonly scope: SubaccountId | "all" }) =>
+    eraseRecipient(person.address, person.scope, { ...store, rules, now: Date.now }),
+  );
+  return (address, scope, tenant) => erase({ address, scope }, tenant);
 }
 
 /** For the API: looks at domains take their time, and no tenant may have all of it. */

@@ -32,6 +32,7 @@ export const GRANT_WORDS: readonly GrantWords[] = [
     isForSubaccounts: true,
   },
   { grant: "metrics/view", words: "See how many opened and clicked", isForSubaccounts: true },
+  { grant: "recipients/erase", words: "Erase what is kept of a recipient", isForSubaccounts: true },
   { grant: "subaccounts/view", words: "See subaccounts", isForSubaccounts: false },
   { grant: "subaccounts/manage", words: "Make and change subaccounts", isForSubaccounts: false },
   { grant: "keys/manage", words: "See, make and revoke keys", isForSubaccounts: false },

@@ -110,8 +110,10 @@ export function isAudited(route: Route): boolean {
 }
 
 /** Without the query, and with what the path stands for instead of how it was spelled. */
-function pathOf({ url }: Route, { params }: Call): string {
-  return url.replace(/:(\w+)/g, (_, name: string) => params[name] ?? "").slice(0, MAX_PATH_CHARS);
+function pathOf({ url, params: described = [] }: Route, { params }: Call): string {
+  const hidden = described.filter((parameter) => parameter.hidden).map(({ name }) => name);
+  const shown = (name: string) => (hidden.includes(name) ? HIDDEN : (params[name] ?? ""));
+  return url.replace(/:(\w+)/g, (_, name: string) => shown(name)).slice(0, MAX_PATH_CHARS);
 }
 
 /** Names always; numbers and switches too, which are no secrets; text only where the route says so. */

@@ -11,6 +11,7 @@ export const GRANTS = [
   "subaccounts/view",
   "subaccounts/manage",
   "messages/wrap",
+  "recipients/erase",
   "keys/manage",
   "audit/view",
   "settings/view",
@@ -28,4 +29,5 @@ export const SUBACCOUNT_GRANTS: readonly Grant[] = [
   "webhooks/modify",
   "metrics/view",
   "messages/wrap",
+  "recipients/erase",
 ];

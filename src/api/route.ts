@@ -41,6 +41,8 @@ export interface Parameter {
   readonly name: string;
   readonly description: string;
   readonly example?: string;
+  /** Of a path: its value is personal, and stands in no audit trail. */
+  readonly hidden?: true;
 }
 
 interface RouteDescription {

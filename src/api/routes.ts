@@ -22,6 +22,7 @@ import { type ApiKeyStore, keyRoutes } from "./keys.ts";
 import { type ManagedCertificates, managedCertificateRoutes } from "./managed-certificates.ts";
 import { type MetricDeps, metricRoutes } from "./metrics.ts";
 import { openLinkRoutes } from "./open-link.ts";
+import { type RecipientDeps, recipientRoutes } from "./recipients.ts";
 import type { Route } from "./route.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
 import { type SessionStore, sessionRoutes } from "./sessions.ts";
@@ -53,6 +54,7 @@ export interface RouteDeps {
   readonly store: ApiStore;
   readonly messages: MessageRecorder;
   readonly privacy: PrivacyRules;
+  readonly eraseRecipient: RecipientDeps["erase"];
   readonly tail: LiveTail;
   readonly metrics: MetricDeps["metrics"];
   readonly keys: () => KeyRing;
@@ -97,6 +99,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...webhookEventRoutes(),
     ...metricRoutes({ metrics: deps.metrics, now }),
     ...wrapRoutes({ ...store, ...deps }),
+    ...recipientRoutes({ erase: deps.eraseRecipient }),
     ...openLinkRoutes({ ...store, keys: deps.keys, now }),
     ...sessionRoutes({
       ...store,

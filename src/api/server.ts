@@ -58,8 +58,8 @@ export interface Api {
 }
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
-/** A host name of 253 characters, every one of them percent-encoded. */
-const MAX_PARAM_LENGTH = 253 * 3;
+/** An address of 320 bytes, every one of them percent-encoded. */
+const MAX_PARAM_LENGTH = 320 * 3;
 const REQUEST_TIMEOUT_MS = 60_000;
 const REQUEST_ID_BYTES = 8;
 

@@ -57,7 +57,7 @@ export function parseRecipient(
   context: { readonly field: string; readonly subaccountId: SubaccountId; readonly nowMs: number },
 ): Recipient {
   const { address, message_id, tracking } = recipient;
-  if (Buffer.byteLength(address) > MAX_ADDRESS_BYTES || !ADDRESS.test(address)) {
+  if (!isAddress(address)) {
     throw new AppError("invalid_format", `field '${context.field}address' is not an address`);
   }
   return {
@@ -67,6 +67,10 @@ export function parseRecipient(
     sentAtSeconds: Math.floor(context.nowMs / 1000),
     ...(tracking === undefined ? {} : { tracking }),
   };
+}
+
+export function isAddress(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_ADDRESS_BYTES && ADDRESS.test(text);
 }
 
 /** The API's names for what wrap/ calls otherwise. */

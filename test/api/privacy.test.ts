@@ -1,10 +1,9 @@
 /** Privacy modes, from the call that wraps to the events that come of it. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { filesWith } from "../files-with.ts";
 import { type Answer, onBothDatabases } from "./harness.ts";
 import { startTestInstallation, type TestInstallation } from "./with-edge.ts";
 
@@ -24,17 +23,6 @@ const MESSAGE = [
 
 function linkOf(content: string): string {
   return /href="([^"]*)"/.exec(content.replaceAll("=\r\n", "").replaceAll("=3D", "="))?.[1] ?? "";
-}
-
-/** The files of a folder in which one of the texts stands, in whatever case. */
-function filesWith(folder: string, texts: readonly string[]): readonly string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => {
-      const content = readFileSync(file).toString("latin1").toLowerCase();
-      return texts.some((text) => content.includes(text));
-    });
 }
 
 onBothDatabases("privacy", (database) => {
@@ -125,8 +113,8 @@ onBothDatabases("privacy", (database) => {
     assert.deepEqual(await search(`messages=${message.message_id}`), []);
     assert.deepEqual([event.rcpt_meta, event.rcpt_tags, event.campaign_id], [{}, [], "a1"]);
     assert.equal(event.is_bot, false);
-    assert.deepEqual(filesWith(waypost.dataDir, [local]), []);
-    assert.ok(filesWith(waypost.dataDir, ["pseudonym-"]).length > 0 || database === "postgres");
+    assert.deepEqual(filesWith(waypost.dataDir, local), []);
+    assert.ok(filesWith(waypost.dataDir, "pseudonym-").length > 0 || database === "postgres");
   });
 
   test("nothing is wrapped for a recipient who is off, and the others of the call get theirs", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,9 +9,12 @@ import { test } from "node:test";
 
 import { Kysely } from "kysely";
 
+import { newMessageId } from "../../src/domain/message-id.ts";
 import { SQLITE_TYPES } from "../../src/store/migrate.ts";
 import { openSqlite } from "../../src/store/sqlite/connection.ts";
 import { sqliteDialect } from "../../src/store/sqlite/kysely-dialect.ts";
+import { FACTS, recorded } from "../events/recorded.ts";
+import { filesWith } from "../files-with.ts";
 import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
 import { type Ground, NOW_MS, reopen, startProgram } from "./ground.ts";
@@ -45,6 +49,35 @@ messagesConformance("SQLite", sqlite);
 privacyConformance("SQLite", sqlite);
 webhooksConformance("SQLite", sqlite);
 migrationConformance("SQLite", sqlite);
+
+test("of an erased person nothing is left in SQLite's files, in whatever order rows made their pages split", async (t) => {
+  const location = await sqlite.createLocation(t);
+  assert.equal(location.kind, "sqlite");
+  const store = await reopen(t, location);
+  const BATCH = 500;
+  for (let first = 0; first < 6000; first += BATCH) {
+    const events = Array.from({ length: BATCH }, (_, n) => {
+      const id = first + n;
+      // In the order of a hash: the index by recipient grows anywhere.
+      const name = createHash("sha256").update(String(id)).digest("hex").slice(0, 12);
+      const rcptTo = id % 50 === 0 ? `${name}-gone@example.com` : `${name}@example.org`;
+      return recorded(id, NOW_MS, { rcptTo, messageId: newMessageId() });
+    });
+    await store.events.append(events);
+    const messages = events.map(({ messageId, rcptTo }) => ({ messageId, rcptTo }));
+    const sent = { subaccountId: 0, sentAtSeconds: NOW_MS / 1000, trackingDomain: "click.example.com" };
+    await store.messages.record([{ ...sent, facts: FACTS, messages }]);
+  }
+  const all = await store.messages.readAfter(0, 10_000);
+  const gone = all.map(({ message }) => message.rcptTo).filter((rcptTo) => rcptTo.includes("-gone@"));
+  assert.equal(gone.length, 120);
+  assert.notDeepEqual(filesWith(location.dir, "-gone@example.com"), []);
+  for (const recipient of gone) {
+    assert.equal(await store.events.erase(recipient, "all"), 1);
+    assert.equal(await store.messages.erase(recipient, "all"), 1);
+  }
+  assert.deepEqual(filesWith(location.dir, "-gone@example.com"), []);
+});
 
 test("after kill -9 of a writing process, every write it acknowledged is in SQLite", async (t) => {
   const location = await sqlite.createLocation(t);

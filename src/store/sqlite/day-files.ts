@@ -117,20 +117,13 @@ export class DayFiles {
     });
   }
 
-  /**
-   * Runs `erase`, which returns how many rows it deleted, on a day of the index. What was deleted is overwritten where it stood, in
-   * the file and, as far as nobody reads it right then, in its log.
-   */
+  /** Runs `erase`, which returns how many rows it deleted, on a day of the index. Nor are they left in the day's log. */
   protected eraseOnDay(day: EventDay, erase: (file: SqliteDatabase, positions: Positions) => number): number {
     let erased = 0;
     this.write([{ day }], (file, _work, positions) => {
-      file.run("pragma secure_delete = on");
-      try {
-        erased = erase(file, positions);
-      } finally {
-        file.run("pragma secure_delete = off");
-      }
+      erased = erase(file, positions);
     });
+    // As far as nobody reads it right now; then the next one does it, or the log's own end.
     if (erased > 0) this.query(day, "pragma wal_checkpoint(truncate)", []);
     return erased;
   }
