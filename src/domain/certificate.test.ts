@@ -56,7 +56,13 @@ test("what would not do is told apart", () => {
   const weak = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
   assert.equal(
     check(leaf.cert, weak.export({ type: "pkcs8", format: "pem" }).toString()),
-    "private_key weak_key",
+    "private_key unfit_key",
+  );
+  // Whoever may bring a key must not slow down the edge for everybody.
+  const slow = generateKeyPairSync("rsa", { modulusLength: 4160 }).privateKey;
+  assert.equal(
+    check(leaf.cert, slow.export({ type: "pkcs8", format: "pem" }).toString()),
+    "private_key unfit_key",
   );
   const encrypted = weak.export({ type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" });
   assert.equal(check(leaf.cert, encrypted.toString()), "private_key bad_key");

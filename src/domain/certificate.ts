@@ -23,7 +23,7 @@ export type CertificateProblem =
   | "wrong_order"
   | "bad_key"
   | "key_mismatch"
-  | "weak_key"
+  | "unfit_key"
   | "wrong_name"
   | "not_yet_valid"
   | "expired"
@@ -31,6 +31,8 @@ export type CertificateProblem =
 
 const MAX_CHAIN = 6;
 const MIN_RSA_BITS = 2048;
+// A signature takes eight times as long with twice as many, and every handshake of whoever comes takes one from all other hosts.
+const MAX_RSA_BITS = 4096;
 const CURVES = new Set(["prime256v1", "secp384r1"]);
 const PEM = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
@@ -41,7 +43,7 @@ export const PROBLEM_TEXTS: Readonly<Record<CertificateProblem, string>> = {
   wrong_order: "is not a chain: each certificate must be signed by the next, the domain's own first",
   bad_key: "must be an unencrypted private key in PEM form",
   key_mismatch: "is not the key of this certificate",
-  weak_key: `must be RSA with at least ${MIN_RSA_BITS} bits, or ECDSA on P-256 or P-384`,
+  unfit_key: `must be RSA with ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits, or ECDSA on P-256 or P-384`,
   wrong_name: "does not cover the tracking domain",
   not_yet_valid: "is not valid yet",
   expired: "has expired",
@@ -113,12 +115,12 @@ function parseKey(pem: string): KeyObject | CertificateProblem {
     // The error may quote the key.
     return "bad_key";
   }
-  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
-  const isStrong =
+  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+  const isFit =
     key.asymmetricKeyType === "rsa"
-      ? (modulusLength ?? 0) >= MIN_RSA_BITS
+      ? modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS
       : key.asymmetricKeyType === "ec" && CURVES.has(namedCurve ?? "");
-  return isStrong ? key : "weak_key";
+  return isFit ? key : "unfit_key";
 }
 
 function problemOf(

@@ -103,7 +103,7 @@ export interface OrderHistory {
   readonly firstOfRegistrableMs: readonly number[];
   /** Within the last week, for the name itself. */
   readonly ofNameMs: readonly number[];
-  /** Within the last hour, those that the CA could not validate: for the name, and for any name of its owner. */
+  /** Within the last hour, those that the CA could not validate or would not take: for the name, and for any name of its owner. */
   readonly invalidOfNameMs: readonly number[];
   readonly invalidOfOwnerMs: readonly number[];
 }

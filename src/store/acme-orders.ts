@@ -6,7 +6,7 @@ import type { OrderHistory } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { StateDatabase, StateTransaction } from "./state-database.ts";
 
-/** `invalid`: the CA could not validate the name. `failed`: anything else. */
+/** `invalid`: the CA could not validate the name, or would not take it. `failed`: it passes by itself. */
 export type OrderOutcome = "issued" | "invalid" | "failed";
 
 export interface NewOrder {

@@ -373,7 +373,8 @@ async function fail(
       failures,
       problem: { code, text, atMs: nowMs },
       isRefused: kind === "refused",
-      ...(wasOrdered ? { orderOutcome: kind === "invalid" ? "invalid" : "failed" } : {}),
+      // A name that the CA refuses would else take everybody's turns, as often as its owner asks.
+      ...(wasOrdered ? { orderOutcome: kind === "temporary" ? "failed" : "invalid" } : {}),
     },
     deps,
   );

@@ -136,6 +136,14 @@ test("orders of all names together keep the pace, and the rest waits", async () 
   assert.equal((await waypost.show("c.acme.com")).status.tls_status, "pending");
 });
 
+test("a name that the CA refuses takes few of the orders that all share, however often its owner asks", async () => {
+  await using waypost = await startAcmeInstallation("sqlite", { pebble: { blocklist: [DOMAIN] } });
+  await waypost.add(DOMAIN);
+  for (let tries = 0; tries < 6; tries += 1) assert.equal((await waypost.verify(DOMAIN)).status, 400);
+  assert.equal(waypost.proxy.count("newOrder"), 4);
+  assert.equal((await waypost.lastCheck(DOMAIN)).certificate.limit, "failed_validations");
+});
+
 test("the certificate of a deleted domain goes on being renewed while the name leads here", async () => {
   await using waypost = await startAcmeInstallation("sqlite");
   await waypost.add(DOMAIN);
