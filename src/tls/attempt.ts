@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { getDomain } from "tldts";
 
 import type { CheckedCertificate } from "../domain/certificate.ts";
-import type { Hostname } from "../domain/hostname.ts";
+import { type Hostname, isLocalhost } from "../domain/hostname.ts";
 import {
   type IssuanceProblem,
   type NameToCertify,
@@ -24,7 +24,7 @@ import { newKeyPem } from "./jws.ts";
 import { type NextStep, nextStep } from "./next-step.ts";
 import { judgePace, type Postponement } from "./pace.ts";
 import { planRenewal, type RenewalAdvice } from "./renewal.ts";
-import { type Setback, setbackOf } from "./setback.ts";
+import { localName, type Setback, setbackOf } from "./setback.ts";
 
 /** What attempts need of the store. `owner` is the lease's; `false` and `lost` say that it is another's by now. */
 export interface AttemptStore {
@@ -204,10 +204,11 @@ async function order(
 ): Promise<CertificateEvidence | undefined> {
   const { name, owner, signal } = claimed;
   const { domain } = name;
+  const progress: Progress = { isStarted: false, url: name.issuance.order?.url };
+  if (isLocalhost(domain)) return fail(claimed, localName(domain), progress, deps);
   const pausedUntilMs = await deps.ca.pausedUntil();
   if (pausedUntilMs > deps.now())
     return postpone(claimed, { limit: "ca_asked", untilMs: pausedUntilMs }, deps);
-  const progress: Progress = { isStarted: false, url: name.issuance.order?.url };
   try {
     const ca = await unlessAborted(deps.ca.connect(), signal);
     const begun = await begin(claimed, { step, ca, progress }, deps);

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { AppError } from "../domain/errors.ts";
-import type { Hostname } from "../domain/hostname.ts";
+import { type Hostname, isLocalhost } from "../domain/hostname.ts";
 import type { IssuanceProblem, NameToCertify } from "../domain/issuance.ts";
 import type { CertificateEvidence } from "../verification/evidence.ts";
 import { createLimiter } from "../verification/limiter.ts";
@@ -13,7 +13,7 @@ import type { CertificateSupply } from "../verification/verifier.ts";
 import { AcmeError } from "./acme-error.ts";
 import { type AttemptDeps, type AttemptStore, attempt } from "./attempt.ts";
 import { roomInHour } from "./pace.ts";
-import type { Setback } from "./setback.ts";
+import { localName, type Setback } from "./setback.ts";
 
 interface Lease {
   readonly owner: string;
@@ -159,6 +159,7 @@ async function judge(
 ): Promise<Eligibility> {
   const found = await store.find(domain);
   if (found?.certificate?.source === "own") return { kind: "own" };
+  if (isLocalhost(domain)) return { kind: "setback", setback: localName(domain) };
   const { isRefused, problem } = found?.issuance ?? {};
   if (!anew && isRefused && problem !== undefined)
     return { kind: "setback", setback: refusedBefore(problem) };

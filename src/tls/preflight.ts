@@ -5,13 +5,13 @@
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { type Hostname, isLocalhost } from "../domain/hostname.ts";
+import type { Hostname } from "../domain/hostname.ts";
 import { mayReach } from "../verification/address-policy.ts";
 import { gatherDnsEvidence } from "../verification/dns-evidence.ts";
 import type { ProbeEvidence } from "../verification/evidence.ts";
 import { probeChallenge } from "../verification/probe.ts";
 import { checkCaa } from "./caa.ts";
-import { caaForbids, challengeLost, localName, noAddress, type Setback } from "./setback.ts";
+import { caaForbids, challengeLost, noAddress, type Setback } from "./setback.ts";
 
 export interface PreflightOptions {
   readonly cnameTarget: string;
@@ -41,7 +41,6 @@ export async function preflight(
   ca: PreflightCa,
   options: PreflightOptions,
 ): Promise<Setback | undefined> {
-  if (isLocalhost(domain)) return localName(domain);
   const { addresses } = await gatherDnsEvidence(domain, {
     cnameTarget: options.cnameTarget,
     servers: options.dnsServers,

@@ -50,7 +50,13 @@ export async function startAcmeInstallation(
     Object.assign(ca, { pebble, proxy, rootPem: await pebble.rootPem() });
     const caFile = join(folder, "ca.pem");
     writeFileSync(caFile, `${pebble.caPem}${ca.rootPem}`);
-    const settings = { acmeTermsAgreed: "yes", acmeDirectory: proxy.directoryUrl, ...options.settings };
+    const settings = {
+      acmeTermsAgreed: "yes",
+      acmeDirectory: proxy.directoryUrl,
+      // Names under localhost are reached where the edge listens.
+      edgeHttpListen: `127.0.0.1:${edgePort}`,
+      ...options.settings,
+    };
     return { caFile, settings };
   });
   started.use(waypost);

@@ -46,6 +46,17 @@ test("a CA whose terms nobody has agreed to is asked for nothing at all", async 
   await seesNone(waypost);
 });
 
+test("no CA is asked for a name under localhost, which is refused at once", async () => {
+  await using waypost = await startAcmeInstallation("sqlite", { settings: { cnameTarget: "localhost" } });
+  const name = "click.localhost";
+  await waypost.add(name);
+  assert.equal((await waypost.verify(name)).status, 400);
+  await until("a refusal", async () => (await waypost.show(name)).status.tls_status === "unavailable");
+  assert.match((await waypost.lastCheck(name)).failure, /names under localhost exist on one machine only/);
+  assert.equal((await waypost.call("POST", `${DOMAINS}/${name}/certificate/check`)).status, 403);
+  assert.deepEqual(waypost.proxy.requests, []);
+});
+
 test("behind a proxy that ends TLS links use its https, and nothing is ordered", async (t) => {
   const port = await freePort();
   const authority = issueCertificate({ commonName: "The proxy's", isCa: true });
