@@ -7,7 +7,6 @@ import { sql } from "kysely";
 import type { CheckedCertificate } from "../domain/certificate.ts";
 import type { Hostname } from "../domain/hostname.ts";
 import {
-  type CertificateDates,
   type Issuance,
   type IssuanceProblem,
   type NameToCertify,
@@ -47,14 +46,6 @@ export interface IssuedCertificate extends Omit<CheckedCertificate, "keyPem"> {
   readonly plan: RenewalPlan;
 }
 
-/** A name's certificate and what is known of the next one, as it is listed. */
-export interface ListedIssuance {
-  readonly domain: Hostname;
-  readonly certificate: CertificateDates | undefined;
-  readonly nextAttemptAtMs: number | undefined;
-  readonly problem: IssuanceProblem | undefined;
-}
-
 export interface Issuances extends AcmeOrders {
   /**
    * Makes an attempt due now. A name that waits after a failure, or that the CA refused, is left alone unless a person
@@ -82,8 +73,6 @@ export interface Issuances extends AcmeOrders {
   ): Promise<"stored" | "superseded" | "lost">;
   /** Of a machine whose processes have all ended. */
   endLeases(machine: string): Promise<void>;
-  /** In the byte order of the names. */
-  list(): Promise<readonly ListedIssuance[]>;
 }
 
 export function createIssuances(state: StateDatabase): Issuances {
@@ -151,8 +140,6 @@ export function createIssuances(state: StateDatabase): Issuances {
     async endLeases(machine) {
       await db.updateTable("issuances").set(NO_LEASE).where("lease_owner", "like", `${machine}.%`).execute();
     },
-
-    list: () => list(db),
   };
 }
 
@@ -261,32 +248,6 @@ async function complete(
     .execute();
   await bumpStateVersion(transaction);
   return "stored";
-}
-
-async function list(db: Reader): Promise<readonly ListedIssuance[]> {
-  const rows = await db
-    .selectFrom("tracking_domains")
-    .leftJoin("issuances", "issuances.domain", "tracking_domains.domain")
-    .leftJoin("certificates", "certificates.domain", "tracking_domains.domain")
-    .select([
-      "tracking_domains.domain",
-      "source",
-      "issued_at_ms",
-      "expires_at_ms",
-      "next_attempt_at_ms",
-      "problem_code",
-      "problem_text",
-      "problem_at_ms",
-    ])
-    .where((is) => is.or([is("certificates.domain", "is not", null), is("issuances.domain", "is not", null)]))
-    .orderBy("tracking_domains.domain")
-    .execute();
-  return rows.map((row) => ({
-    domain: row.domain,
-    certificate: toCertificateDates(row),
-    nextAttemptAtMs: row.next_attempt_at_ms ?? undefined,
-    problem: toProblem(row),
-  }));
 }
 
 /** Whatever decides about a name's certificate, in one read. */
