@@ -42,6 +42,8 @@ export interface IssuanceProblem {
 
 /** An order that the CA has, or is about to have. */
 export interface OrderInFlight {
+  /** The CA's. `undefined`: too long ago to be known. */
+  readonly directory: string | undefined;
   /** `undefined` until the CA has said where the order is. */
   readonly url: string | undefined;
   /** The private key of the certificate to come. */

@@ -256,6 +256,13 @@ function named(db: Reader) {
     .selectFrom("tracking_domains")
     .leftJoin("issuances", "issuances.domain", "tracking_domains.domain")
     .leftJoin("certificates", "certificates.domain", "tracking_domains.domain")
+    .select((query) =>
+      query
+        .selectFrom("acme_orders")
+        .select("acme_orders.directory")
+        .whereRef("acme_orders.id", "=", "issuances.order_id")
+        .as("order_directory"),
+    )
     .select([
       "tracking_domains.domain",
       "subaccount_id",
@@ -318,7 +325,11 @@ function toIssuance(row: NamedRow): Issuance {
     order:
       row.order_sealed_key === null
         ? undefined
-        : { url: row.order_url ?? undefined, sealedKey: row.order_sealed_key },
+        : {
+            directory: row.order_directory ?? undefined,
+            url: row.order_url ?? undefined,
+            sealedKey: row.order_sealed_key,
+          },
     plan: toPlan(row),
   };
 }

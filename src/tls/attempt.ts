@@ -259,7 +259,8 @@ async function begin(
   deps: AttemptDeps,
 ): Promise<Begun | Postponement | Setback> {
   const { domain, issuance } = name;
-  const inFlight = issuance.order;
+  // What another CA has is not to be had from this one, and may never be: that CA may be gone.
+  const inFlight = issuance.order?.directory === deps.ca.directory ? issuance.order : undefined;
   const keyInFlight = inFlight?.url === undefined ? undefined : deps.openKey(inFlight.sealedKey);
   if (inFlight !== undefined && keyInFlight !== undefined) {
     progress.isStarted = true;

@@ -178,6 +178,7 @@ export function issuanceConformance(name: string, ground: Ground): void {
       await issuances.endLeases("m1");
       const claimed = await issuances.claim(domain, NOW_MS, { ...LEASE, owner: "m1.b" });
       assert.deepEqual(claimed !== "busy" && claimed?.issuance.order, {
+        directory: DIRECTORY,
         url: "https://ca.example/1",
         sealedKey: "sealed",
       });
@@ -247,6 +248,7 @@ export function issuanceConformance(name: string, ground: Ground): void {
       }
       assert.deepEqual((await placed()).toSorted(), [0, 1, 4]);
       assert.deepEqual((await issuances.find(domain))?.issuance.order, {
+        directory: DIRECTORY,
         url: "https://ca.example/2",
         sealedKey: "other",
       });

@@ -335,7 +335,7 @@ onBothDatabases("managed certificates", (database) => {
   test("the metrics count orders and failures, and name no domain", async () => {
     const { text } = await waypost.ops("/metrics");
     assert.match(text, /waypost_certificate_orders_total\{outcome="issued"\} [1-9]/);
-    assert.match(text, /waypost_certificate_failures_total\{reason="acme:rejected_identifier"\} 2/);
+    assert.match(text, /waypost_certificate_failures_total\{reason="acme:rejected_identifier"\} 4/);
     assert.match(text, /waypost_certificates\{state="valid"\} \d/);
     assert.doesNotMatch(text, /acme\.com/);
   });

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { parseHostname } from "../../src/domain/hostname.ts";
+import { CERTIFICATE_KEY_PURPOSE } from "../../src/edge/certificate-file.ts";
+import { readMasterSecret } from "../../src/master-secret.ts";
 import { openStore } from "../../src/store/open-store.ts";
+import { newKeyPem } from "../../src/tls/jws.ts";
 import { renewalId } from "../../src/tls/renewal-info.ts";
+import { seal } from "../../src/token/sealed.ts";
 import { onBothDatabases } from "../api/harness.ts";
 import { type AcmeInstallation, DOMAINS, startAcmeInstallation, until } from "./acme-installation.ts";
 import { dropRequest, problem } from "./fault-proxy.ts";
@@ -142,6 +146,27 @@ test("a name that the CA refuses takes few of the orders that all share, however
   for (let tries = 0; tries < 6; tries += 1) assert.equal((await waypost.verify(DOMAIN)).status, 400);
   assert.equal(waypost.proxy.count("newOrder"), 4);
   assert.equal((await waypost.lastCheck(DOMAIN)).certificate.limit, "failed_validations");
+});
+
+test("an order that a former CA has is not waited for: that CA may be gone", async () => {
+  await using waypost = await startAcmeInstallation("sqlite");
+  await waypost.add(DOMAIN);
+  const gone = new URL("/order/1", waypost.proxy.directoryUrl);
+  gone.port = "1";
+  const domain = parseHostname(DOMAIN);
+  const store = await openStore({ kind: "sqlite", dir: waypost.dataDir }, { existing: true });
+  const nowMs = Date.now();
+  const order = { id: "1", domain, registrableDomain: "acme.com", subaccountId: 0, isRenewal: false };
+  await store.issuances.want(domain, { asked: false, nowMs: nowMs + DAY });
+  await store.issuances.claim(domain, nowMs, { owner: "gone.1", untilMs: nowMs + DAY });
+  const secret = readMasterSecret(waypost.dataDir, undefined);
+  const sealedKey = seal(Buffer.from(newKeyPem()), secret, CERTIFICATE_KEY_PURPOSE);
+  const placed = { ...order, directory: gone.origin, sealedKey };
+  assert.equal(await store.issuances.startOrder(placed, "gone.1", nowMs, () => undefined), "started");
+  assert.equal(await store.issuances.noteOrder(domain, "gone.1", { url: gone.href, nowMs }), true);
+  await store.issuances.endLeases("gone");
+  await store.close();
+  assert.equal((await waypost.verify(DOMAIN)).json.results?.tls_status, "valid");
 });
 
 test("the certificate of a deleted domain goes on being renewed while the name leads here", async () => {
