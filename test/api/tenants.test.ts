@@ -119,6 +119,7 @@ onBothDatabases("subaccounts and their domains", (database) => {
       id: 2,
       name: "Second",
       status: "active",
+      privacy: "full",
     });
     assert.equal((await api.call("GET", "/api/v1/subaccounts")).json.results.length, 2);
     assert.equal((await api.call("GET", "/api/v1/subaccounts/99")).status, 404);

@@ -38,7 +38,7 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /Harbour Books.*Suspended/ }).waitFor();
     const { json } = await stage.waypost.call("GET", "/api/v1/subaccounts/1");
-    assert.deepEqual(json.results, { id: 1, name: "Harbour Books", status: "suspended" });
+    assert.deepEqual(json.results, { id: 1, name: "Harbour Books", status: "suspended", privacy: "full" });
     assert.deepEqual(tab.complaints, []);
   });
 
