@@ -16,7 +16,7 @@ try {
   // 409: there already.
   if (error.statusCode !== 409) throw error;
 }
-const { results } = await client.post({ uri: `tracking-domains/${domain}/verify` });
+const { results } = await client.post({ uri: `tracking-domains/${domain}/verify`, json: true });
 console.log(`${domain} is ${results.verified ? "verified" : results.cname_status}`);
 const list = await client.get({ uri: "tracking-domains" });
 for (const { domain: name, status } of list.results) console.log(name, status.cname_status);

@@ -84,7 +84,7 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       url: "/api/v1/keys",
       summary: "List API keys",
       replies: { 200: Type.Object({ results: Type.Array(KEY) }) },
-      handle: async () => results((await deps.apiKeys.list()).map(toWire)),
+      handle: async () => results((await deps.apiKeys.list()).map(keyToWire)),
     }),
     route({
       ...one,
@@ -94,7 +94,7 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       handle: async (call) => {
         const found = await deps.apiKeys.find(call.params["id"] ?? "");
         if (found === undefined) throw notFound(call);
-        return results(toWire(found));
+        return results(keyToWire(found));
       },
     }),
     route({
@@ -164,7 +164,7 @@ async function create(call: Call, body: Static<typeof CREATE>, deps: KeyDeps): P
     },
     deps,
   );
-  return results({ ...toWire(record), key });
+  return results({ ...keyToWire(record), key });
 }
 
 function parseGrants(texts: readonly string[], supported: readonly Grant[]): readonly Grant[] {
@@ -184,7 +184,7 @@ function isGrant(text: string): text is Grant {
   return GRANTS.some((grant) => grant === text);
 }
 
-function toWire(record: ApiKeyRecord): object {
+export function keyToWire(record: ApiKeyRecord): object {
   return {
     id: record.id,
     label: record.label,

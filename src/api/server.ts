@@ -23,7 +23,7 @@ import { PUBLISHED_DOCUMENTS, publishDocuments } from "./published-documents.ts"
 import { compileBodyCheck, readJsonBody } from "./request-body.ts";
 import { finishReply } from "./response-headers.ts";
 import type { Call, Reply, Route } from "./route.ts";
-import { isFromConsole, sessionIdOf } from "./session-cookie.ts";
+import { isFromBrowser, sessionIdOf } from "./session-cookie.ts";
 import { followTlsFiles, readTlsPair, type TlsFiles, type TlsPair } from "./tls-files.ts";
 
 /** The part of a logger that the API uses. */
@@ -256,8 +256,8 @@ function sendError(
     );
   }
   if (status === 405) reply.header("allow", (known as AppError & { cause?: unknown }).cause);
-  // A browser would answer the console's own requests with a dialog of its own.
-  if (status === 401 && !isFromConsole(request.headers))
+  // A browser would ask for the key in a dialog of its own, and from then on send it along whoever makes it ask.
+  if (status === 401 && !isFromBrowser(request.headers))
     reply.header("www-authenticate", 'Basic realm="Waypost", charset="UTF-8"');
   if (status === 429 || status === 503) reply.header("retry-after", status === 429 ? "60" : "5");
   // As bytes: Fastify adds a charset to the type of text, and answers to unreadable paths pass no hook that could mend it.

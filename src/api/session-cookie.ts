@@ -53,6 +53,15 @@ export function isFromConsole(headers: IncomingHttpHeaders): boolean {
   return headers[CONSOLE_HEADER] !== undefined;
 }
 
+/** Over plain HTTP browsers don't say so themselves; then what they want of an address that is opened or followed tells. */
+export function isFromBrowser(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers["sec-fetch-mode"] !== undefined ||
+    isFromConsole(headers) ||
+    /text\/(?:html|event-stream)/.test(headers.accept ?? "")
+  );
+}
+
 function cookieValue(header: string | undefined, name: string): string | undefined {
   const pairs = (header ?? "").split(";").map((pair) => pair.trim());
   const pair = pairs.find((candidate) => candidate.startsWith(`${name}=`));

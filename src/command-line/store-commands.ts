@@ -46,9 +46,11 @@ export function addKeyCommands(program: Command): void {
     .action(async (options, command) =>
       (await import("../commands/keys.ts")).createKey(options, configOf(command).config),
     );
-  withSettings(keys.command("list").description("list keys")).action(async (_options, command) =>
-    (await import("../commands/keys.ts")).listKeys(configOf(command).config),
-  );
+  withSettings(keys.command("list").description("list keys"))
+    .option("--json", "print JSON, for programs")
+    .action(async (options: { json?: true }, command) =>
+      (await import("../commands/keys.ts")).listKeys(configOf(command).config, options),
+    );
   withSettings(keys.command("revoke <id>").description("revoke a key")).action(
     async (id: string, _options, command) =>
       (await import("../commands/keys.ts")).revokeKey(id, configOf(command).config),
@@ -61,10 +63,11 @@ export function addSubaccountCommands(program: Command): void {
     async (name: string, _options, command) =>
       (await import("../commands/subaccounts.ts")).createSubaccount(name, configOf(command).config),
   );
-  withSettings(subaccounts.command("list").description("list subaccounts")).action(
-    async (_options, command) =>
-      (await import("../commands/subaccounts.ts")).listSubaccounts(configOf(command).config),
-  );
+  withSettings(subaccounts.command("list").description("list subaccounts"))
+    .option("--json", "print JSON, for programs")
+    .action(async (options: { json?: true }, command) =>
+      (await import("../commands/subaccounts.ts")).listSubaccounts(configOf(command).config, options),
+    );
   withSettings(
     subaccounts.command("set-status <id> <status>").description("active, suspended or terminated"),
   ).action(async (id: string, status: string, _options, command) =>

@@ -9,6 +9,7 @@ import type { Config, ListenAddress, LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 import { SECRET_FILE } from "./backup.ts";
+import { inUrl, reachable } from "./local-address.ts";
 import { printJson } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
@@ -121,15 +122,8 @@ async function lookAtListener(area: string, { host, port }: ListenAddress): Prom
       );
 }
 
-/** Listening everywhere is reached here. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  return host === "::" ? "::1" : host;
-}
-
 async function lookAtReadiness({ opsListen }: Config): Promise<readonly Finding[]> {
-  const host = reachable(opsListen.host);
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${opsListen.port}/readyz`;
+  const url = `http://${inUrl(reachable(opsListen.host))}:${opsListen.port}/readyz`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (response.ok) return [finding("readiness", "ok", "the server says that it is ready")];

@@ -36,6 +36,11 @@ const QUESTIONS: readonly Question[] = [
     ask: "And for https (off: none, or a proxy in front does it)?",
     suggested: "0.0.0.0:443",
   },
+  {
+    key: "acmeTermsAgreed",
+    ask: "Do you agree to the terms of Let's Encrypt (yes: certificates are ordered for secure domains)?",
+    suggested: "no",
+  },
   { key: "apiListen", ask: "Where do API and console listen?", suggested: "127.0.0.1:8080" },
   {
     key: "databaseUrl",

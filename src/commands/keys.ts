@@ -1,8 +1,9 @@
 /** `waypost keys …` */
 import { GRANTS, SUBACCOUNT_GRANTS } from "../api/grants.ts";
-import { createApiKey } from "../api/keys.ts";
+import { createApiKey, keyToWire } from "../api/keys.ts";
 import type { Config } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
+import { plain, printJson, printTable } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 export interface CreateKeyOptions {
@@ -29,18 +30,27 @@ export async function createKey(options: CreateKeyOptions, config: Config): Prom
       },
       { apiKeys: store.apiKeys, subaccounts: store.subaccounts, now: Date.now },
     );
-    console.error(`Key ${record.id} (${record.label}). It is shown only now:`);
+    console.error(`Key ${record.id} (${plain(record.label)}). It is shown only now:`);
     console.log(key);
   });
 }
 
-export async function listKeys(config: Config): Promise<void> {
-  await withStore(config, async (store) => {
-    for (const key of await store.apiKeys.list()) {
-      const owner = key.subaccountId === undefined ? "" : ` subaccount ${key.subaccountId}`;
-      console.log(`${key.id} ${key.shortKey}… ${JSON.stringify(key.label)}${owner} ${key.grants.join(",")}`);
-    }
-  });
+export async function listKeys(config: Config, { json }: { json?: true }): Promise<void> {
+  const keys = await withStore(config, (store) => store.apiKeys.list());
+  // As the API shows them: the hash is nobody's business.
+  if (json) return printJson(keys.map(keyToWire));
+  printTable(
+    keys,
+    [
+      { title: "ID", value: ({ id }) => id },
+      { title: "KEY", value: ({ shortKey }) => `${shortKey}…` },
+      { title: "LABEL", value: ({ label }) => label, flexible: true },
+      { title: "SUBACCOUNT", value: ({ subaccountId }) => subaccountId ?? "" },
+      { title: "USABLE FROM", value: ({ validIps }) => validIps.join(","), flexible: true },
+      { title: "GRANTS", value: ({ grants }) => grants.join(","), flexible: true },
+    ],
+    "No keys yet. Create one with: waypost keys create --label Newsletter",
+  );
 }
 
 export async function revokeKey(id: string, config: Config): Promise<void> {

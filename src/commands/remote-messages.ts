@@ -1,4 +1,6 @@
 /** `waypost wrap` and `waypost token open`: what wrapping does to content, and what a tracked URL holds. */
+import { isUtf8 } from "node:buffer";
+
 import { AppError } from "../domain/errors.ts";
 import { plain, printFacts, printJson } from "./output.ts";
 import { connect, field, type Remote, type RemoteOptions } from "./remote.ts";
@@ -25,6 +27,13 @@ const LOOKS_LIKE_A_MESSAGE = /^(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\r?\n/;
 export async function wrapInput(options: WrapCommandOptions): Promise<void> {
   const input = await readInput();
   const type = parseType(options.type, input);
+  // It would travel as JSON: other bytes would come back as other characters.
+  if (!isUtf8(input)) {
+    throw new AppError(
+      "invalid_utf8",
+      "What came in is not UTF-8. A whole message of any bytes goes to POST /api/v1/wrap as message/rfc822 (docs/wrapping.md).",
+    );
+  }
   if (options.to === undefined && options.dryRun === undefined) {
     throw new AppError("missing_field", "--to ADDRESS says who the mail is for (or use --dry-run)");
   }

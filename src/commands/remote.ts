@@ -9,6 +9,7 @@ import { parseEnv } from "node:util";
 import { clientEnvironment, loadConfig } from "../config.ts";
 import { AppError, type ErrorCode } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
+import { inUrl, reachable } from "./local-address.ts";
 
 export interface RemoteOptions {
   readonly url?: string;
@@ -115,7 +116,7 @@ function localServer(): Address | undefined {
     const { config } = loadConfig();
     const key = config.apiKey ?? readFileSync(join(config.dataDir, "first-key"), "utf8").trim();
     const scheme = config.apiTlsCertFile === undefined ? "http" : "https";
-    return { url: `${scheme}://${config.apiListen.host}:${config.apiListen.port}`, key };
+    return { url: `${scheme}://${inUrl(reachable(config.apiListen.host))}:${config.apiListen.port}`, key };
   } catch {
     // No configuration or no key here: the caller says what is missing.
     return undefined;

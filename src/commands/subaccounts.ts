@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
 import { PRIVACY_MODES } from "../domain/privacy.ts";
 import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
+import { plain, printJson, printTable } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 const MAX_NAME_LENGTH = 1024;
@@ -13,16 +14,23 @@ export async function createSubaccount(name: string, config: Config): Promise<vo
   }
   await withStore(config, async (store) => {
     const { id } = await store.subaccounts.create(name, Date.now());
-    console.log(`Subaccount ${id} (${name}) is created.`);
+    console.log(`Subaccount ${id} (${plain(name)}) is created.`);
   });
 }
 
-export async function listSubaccounts(config: Config): Promise<void> {
-  await withStore(config, async (store) => {
-    for (const { id, name, status, privacy } of await store.subaccounts.list()) {
-      console.log(`${id} ${status} ${name}${privacy === "full" ? "" : ` (privacy: ${privacy})`}`);
-    }
-  });
+export async function listSubaccounts(config: Config, { json }: { json?: true }): Promise<void> {
+  const subaccounts = await withStore(config, (store) => store.subaccounts.list());
+  if (json) return printJson(subaccounts);
+  printTable(
+    subaccounts,
+    [
+      { title: "ID", value: ({ id }) => id },
+      { title: "STATUS", value: ({ status }) => status },
+      { title: "NAME", value: ({ name }) => name, flexible: true },
+      { title: "PRIVACY", value: ({ privacy }) => (privacy === "full" ? "" : privacy) },
+    ],
+    "No subaccounts yet. Create one with: waypost subaccounts create Acme",
+  );
 }
 
 export async function setSubaccountStatus(id: string, status: string, config: Config): Promise<void> {

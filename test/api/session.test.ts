@@ -62,6 +62,20 @@ onBothDatabases("signing in to the console", (database) => {
     }
   });
 
+  test("a browser that comes without a session is never asked for the key by a dialog that remembers it", async () => {
+    for (const headers of [
+      { "sec-fetch-mode": "cors" },
+      { accept: "text/html,application/xhtml+xml,*/*;q=0.8" },
+      { accept: "text/event-stream" },
+    ]) {
+      const answer = await api.call("GET", DOMAINS, { key: null, headers });
+      assert.equal(answer.status, 401);
+      assert.equal(answer.headers["www-authenticate"], undefined, JSON.stringify(headers));
+    }
+    const program = await api.call("GET", DOMAINS, { key: null });
+    assert.match(String(program.headers["www-authenticate"]), /^Basic /);
+  });
+
   test("guesses at the sign-in are slowed down like any others", async () => {
     const statuses: number[] = [];
     for (let tries = 0; tries < 22; tries += 1) {

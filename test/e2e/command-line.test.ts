@@ -121,6 +121,41 @@ test("the server is found by flags, by the environment, by a profile, or not at 
   assert.match(silent.stderr, /does not answer/);
 });
 
+test("names that others chose reach no terminal as control codes", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  await installation.run("migrate");
+  const name = "Acme\u001b]0;owned\u0007\u009b2J";
+  const made = await installation.run("subaccounts", "create", name);
+  const key = await installation.run("keys", "create", "--label", name);
+  const lists = [await installation.run("subaccounts", "list"), await installation.run("keys", "list")];
+  for (const { code, stdout, stderr } of [made, key, ...lists]) {
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(`${stdout}${stderr}`.replaceAll("\n", ""), /\p{Cc}/u);
+  }
+});
+
+test("this machine's own server is found where it listens everywhere, and over IPv6", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  for (const [listen, url] of [
+    ["0.0.0.0:9", "http://127.0.0.1:9"],
+    ["[::]:9", "http://[::1]:9"],
+    ["[::1]:9", "http://[::1]:9"],
+  ] as const) {
+    const here = { WAYPOST_API_LISTEN: listen, WAYPOST_URL: "", WAYPOST_API_KEY: KEY };
+    const { stderr } = await runWith("", installation, ["domains", "list"], here);
+    assert.ok(stderr.startsWith(`${url} does not answer`), stderr);
+  }
+});
+
+test("content that is not UTF-8 is refused, not changed", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const message = Buffer.from("Subject: Caf\u00e9\r\n\r\nhttps://www.example.com/\r\n", "latin1");
+  const { code, stdout, stderr } = await runWith(message, installation, ["wrap", "--to", "ann@example.com"]);
+  assert.equal(code, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /not UTF-8.*message\/rfc822/);
+});
+
 test("a SparkPost account's domains are created here with their owners, and a second run leaves them as they are", async (t) => {
   const installation = await startInstallation(t);
   await using sparkpost = await startSparkpost(

@@ -52,6 +52,17 @@ test("curl alone leads from nothing to the first click", async (t) => {
   assert.match(output, /"campaign_id":"first-click"/);
 });
 
+test("SparkPost's own client creates a domain, verifies it and lists it, and can be run again", async (t) => {
+  const installation = await startInstallation(t);
+  const command = [process.execPath, join(EXAMPLES, "sparkpost-client.mjs"), "click.localhost"];
+  const first = await runExample(command, installation);
+  assert.equal(first.code, 0, first.output);
+  assert.match(first.output, /is created\nclick\.localhost is verified\nclick\.localhost valid\n/);
+  const again = await runExample(command, installation);
+  assert.equal(again.code, 0, again.output);
+  assert.match(again.output, /^click\.localhost is verified/m);
+});
+
 /** Takes one message, as an SMTP server does (RFC 5321), and resolves to it. */
 async function receiveMail(t: TestContext): Promise<{ url: string; message: Promise<string> }> {
   const { promise, resolve: received } = Promise.withResolvers<string>();

@@ -14,7 +14,7 @@ export interface Ran {
 
 /** Runs the command line with something on its standard input. */
 export async function runWith(
-  input: string,
+  input: string | Buffer,
   { environment }: Installation,
   args: readonly string[],
   more: Readonly<Record<string, string>> = {},

@@ -144,17 +144,22 @@ test("keys and subaccounts are made, listed and ended from the command line", as
   assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 200);
   const listed = (await installation.run("keys", "list")).stdout;
   assert.ok(!listed.includes(key));
-  const id = /^(\S+) \S+ "ops"/m.exec(listed)?.[1] ?? "";
+  const id = /^(\S+) +\S+… +ops\b/m.exec(listed)?.[1] ?? "";
   assert.equal((await installation.run("keys", "revoke", id)).code, 0);
   assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 401);
   assert.match(
     (await installation.run("subaccounts", "set-status", "1", "suspended")).stdout,
     /is suspended/,
   );
-  assert.match((await installation.run("subaccounts", "list")).stdout, /1 suspended Acme/);
+  assert.match((await installation.run("subaccounts", "list")).stdout, /1 +suspended +Acme/);
   assert.equal((await installation.run("subaccounts", "set-status", "1", "gone")).code, 1);
   assert.equal((await installation.run("subaccounts", "set-privacy", "1", "anonymous")).code, 0);
-  assert.match((await installation.run("subaccounts", "list")).stdout, /Acme \(privacy: anonymous\)/);
+  assert.match((await installation.run("subaccounts", "list")).stdout, /Acme +anonymous/);
+  const [subaccount] = JSON.parse((await installation.run("subaccounts", "list", "--json")).stdout);
+  assert.deepEqual([subaccount.id, subaccount.name, subaccount.privacy], [1, "Acme", "anonymous"]);
+  const keys = (await installation.run("keys", "list", "--json")).stdout;
+  assert.equal(JSON.parse(keys).length, 1);
+  assert.doesNotMatch(keys, /hash/);
   assert.match(
     (await installation.run("subaccounts", "set-privacy", "1", "none")).stderr,
     /must be one of full/,
