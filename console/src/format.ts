@@ -57,7 +57,7 @@ export function formatAxisTime(seconds: number, step: number): string {
 
 const PERCENT = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
 
-/** `12.3%`; nothing of nothing is no rate. */
+/** `12.3%`. Nothing of nothing is no rate, nor is more than all: what was opened may have been sent before the time that is shown. */
 export function formatRate(part: number, whole: number): string | undefined {
-  return whole === 0 ? undefined : PERCENT.format(part / whole);
+  return whole === 0 || part > whole ? undefined : PERCENT.format(part / whole);
 }

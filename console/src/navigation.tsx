@@ -5,6 +5,7 @@ import { Link, useLocation } from "wouter";
 
 import { signOut } from "./api/session.ts";
 import { Button } from "./components/button.tsx";
+import { explain } from "./components/failure.tsx";
 import { SelectField } from "./components/field.tsx";
 import { PAGES, type PageEntry } from "./pages.ts";
 import { useSession } from "./session-context.ts";
@@ -86,7 +87,7 @@ function SignedIn() {
   const session = useSession();
   const theme = useTheme();
   // The whole document again: nothing that the key could see stays in memory.
-  const out = useMutation({ mutationFn: signOut, onSettled: () => location.replace("/") });
+  const out = useMutation({ mutationFn: signOut, onSuccess: () => location.replace("/") });
   const owner = session.subaccount_name ?? (session.subaccount_id && `Subaccount ${session.subaccount_id}`);
   return (
     <div className="border-t border-line px-2 pt-3">
@@ -110,6 +111,11 @@ function SignedIn() {
         <Button onClick={() => out.mutate()} busy={out.isPending ? "Signing out …" : undefined}>
           Sign out
         </Button>
+        {out.isError && (
+          <p role="alert" className="text-bad">
+            You are still signed in. {explain(out.error)}
+          </p>
+        )}
       </div>
       <p className="mt-3 text-meta text-soft">Waypost {session.version}</p>
     </div>

@@ -56,7 +56,7 @@ suite("tracking domains in the console", () => {
     const dialog = page.getByRole("dialog");
     await dialog.getByText("New mail that names no tracking domain will use click.walk.example").waitFor();
     await dialog.getByRole("button", { name: "Make it the default" }).click();
-    await page.getByText("click.walk.example is the default of Primary account").waitFor();
+    await page.getByText("click.walk.example is the default of the primary account").waitFor();
 
     await page.getByRole("link", { name: "Open click.walk.example" }).click();
     await page.getByRole("button", { name: "Delete this domain" }).click();

@@ -129,7 +129,7 @@ async function addDomain(page: Page, stage: Stage): Promise<void> {
   await page.getByText("A request through go.walk.example reached").waitFor({ timeout: 60_000 });
   await page.getByRole("button", { name: "Make it the default" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Make it the default" }).click();
-  await page.getByText("go.walk.example is the default of Primary account").waitFor();
+  await page.getByText("go.walk.example is the default of the primary account").waitFor();
 }
 
 /** The wrapped link. */

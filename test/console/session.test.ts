@@ -95,6 +95,19 @@ suite("the console's session", () => {
     assert.equal(await page.getByText("click.acme.com").count(), 0);
   });
 
+  test("a sign-out that nobody answered says that it did not happen, and works once somebody does", async () => {
+    await using tab = await open("/domains");
+    const { page, context } = tab;
+    await signIn(page, FIRST_KEY);
+    await context.setOffline(true);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("alert").getByText("You are still signed in.").waitFor();
+    await context.setOffline(false);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("API key").waitFor();
+    assert.deepEqual(await context.cookies(), []);
+  });
+
   test("a key without grants sees a console that says so", async () => {
     const key = await makeKey(stage, { grants: ["messages/wrap"] });
     await using tab = await open("/domains");

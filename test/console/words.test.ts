@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { eventWord } from "../../console/src/event-words.ts";
-import { formatCount, formatRelative } from "../../console/src/format.ts";
+import { formatCount, formatRate, formatRelative } from "../../console/src/format.ts";
 import { GRANT_WORDS } from "../../console/src/grants.ts";
 import { GRANTS, SUBACCOUNT_GRANTS } from "../../src/api/grants.ts";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
@@ -15,6 +15,17 @@ test("the console has words for every grant, and offers subaccounts those that t
 
 test("the console has a word for every event type", () => {
   for (const type of EVENT_TYPES) assert.notEqual(eventWord(type), type);
+});
+
+test("a rate is never of nothing, and never more than all", () => {
+  assert.equal(formatRate(764, 4000), "19.1%");
+  assert.equal(formatRate(4, 4), "100%");
+  for (const [part, whole] of [
+    [0, 0],
+    [5, 2],
+  ] as const) {
+    assert.equal(formatRate(part, whole), undefined);
+  }
 });
 
 test("numbers have thousands separators, and distances in time are in the unit that a person would use", () => {

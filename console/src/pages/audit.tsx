@@ -97,10 +97,17 @@ const PAST: Readonly<Record<string, string>> = {
   Bring: "Brought",
   Create: "Created",
   Delete: "Deleted",
+  Erase: "Erased",
+  Have: "Had",
+  Make: "Made",
   Remove: "Removed",
   Revoke: "Revoked",
+  Rotate: "Rotated",
+  Send: "Sent",
   Sign: "Signed",
+  Take: "Took",
   Update: "Updated",
+  Validate: "Validated",
   Verify: "Verified",
 };
 

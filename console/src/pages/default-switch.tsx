@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { domainQueries, type TrackingDomain, updateDomain } from "../api/domains.ts";
+import { domainQueries, ownerOf, type TrackingDomain, updateDomain } from "../api/domains.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
@@ -11,23 +11,24 @@ import { useMay } from "../session-context.ts";
 
 interface DefaultSwitchProps {
   readonly domain: TrackingDomain;
-  /** The owner's present default, if it has one. */
-  readonly former: TrackingDomain | undefined;
+  /** All that the key may see; `undefined` while they are not known. */
+  readonly domains: readonly TrackingDomain[] | undefined;
 }
 
-export function DefaultSwitch({ domain, former }: DefaultSwitchProps) {
+export function DefaultSwitch({ domain, domains }: DefaultSwitchProps) {
   const mayManage = useMay("tracking_domains/manage");
   const ownerName = useOwnerName();
   const [isAsking, setIsAsking] = useState(false);
-  const owner = ownerName(domain.subaccount_id);
+  const owner = domain.subaccount_id === undefined ? "the primary account" : ownerName(domain.subaccount_id);
+  const former = defaultOf(ownerOf(domain), domains);
   return (
     <div>
       <p>
         {domain.default
           ? `${domain.domain} is the default of ${owner}: mail that names no other tracking domain uses it.`
-          : former === undefined
-            ? `${owner} has no default yet: mail that names no tracking domain goes out untracked.`
-            : `The default of ${owner} is ${former.domain}.`}
+          : former !== undefined
+            ? `The default of ${owner} is ${former.domain}.`
+            : domains !== undefined && `There is no default of ${owner} yet: ${withoutDefault(domain)}`}
       </p>
       {mayManage && (
         <div className="mt-3">
@@ -44,7 +45,28 @@ export function DefaultSwitch({ domain, former }: DefaultSwitchProps) {
   );
 }
 
-function Question({ domain, former, onClose }: DefaultSwitchProps & { readonly onClose: () => void }) {
+function defaultOf(
+  owner: number,
+  domains: readonly TrackingDomain[] | undefined,
+): TrackingDomain | undefined {
+  return domains?.find((other) => other.default && ownerOf(other) === owner);
+}
+
+/** A subaccount falls back on the primary account, whose domains its own keys do not see. */
+function withoutDefault({ subaccount_id }: TrackingDomain): string {
+  return subaccount_id === undefined
+    ? "mail that names no tracking domain goes out untracked."
+    : "mail that names no tracking domain uses the primary account's default, and goes out untracked without one.";
+}
+
+interface QuestionProps {
+  readonly domain: TrackingDomain;
+  /** The owner's present default, if it has one. */
+  readonly former: TrackingDomain | undefined;
+  readonly onClose: () => void;
+}
+
+function Question({ domain, former, onClose }: QuestionProps) {
   const queries = useQueryClient();
   const change = useMutation({
     mutationFn: () => updateDomain(domain, { default: !domain.default }),
@@ -80,11 +102,7 @@ function Question({ domain, former, onClose }: DefaultSwitchProps & { readonly o
 }
 
 function consequence(domain: TrackingDomain, former: TrackingDomain | undefined): string {
-  const other =
-    domain.subaccount_id === undefined ? "" : " If the primary account has a default, that is used instead.";
-  if (domain.default) {
-    return `New mail that names no tracking domain will go out untracked until another default is chosen.${other}`;
-  }
+  if (domain.default) return `Until another default is chosen, ${withoutDefault(domain)}`;
   const instead =
     former === undefined || former.domain === domain.domain ? "" : ` instead of ${former.domain}`;
   return `New mail that names no tracking domain will use ${domain.domain}${instead}, from the next message on.`;

@@ -11,7 +11,8 @@ import { TextField } from "../components/field.tsx";
 
 interface DeleteProps {
   readonly domain: TrackingDomain;
-  readonly others: readonly TrackingDomain[];
+  /** `undefined` while they are not known. */
+  readonly others: readonly TrackingDomain[] | undefined;
 }
 
 export function DeleteDomain(props: DeleteProps) {
@@ -81,16 +82,18 @@ function Question({ domain, others, onClose }: DeleteProps & { readonly onClose:
 }
 
 /** What mail that would have used it uses instead. */
-function newMail(domain: TrackingDomain, others: readonly TrackingDomain[]): string {
+function newMail(domain: TrackingDomain, others: readonly TrackingDomain[] | undefined): string {
   const isUsable = (other: TrackingDomain) =>
     other.default &&
     other.domain !== domain.domain &&
     other.status.verified &&
     other.status.compliance_status !== "blocked";
   const next =
-    others.find((other) => isUsable(other) && ownerOf(other) === ownerOf(domain)) ??
-    others.find((other) => isUsable(other) && ownerOf(other) === 0);
-  return next === undefined
-    ? "New mail that would have used it goes out untracked: there is no other default."
-    : `New mail that would have used it will use ${next.domain}.`;
+    others?.find((other) => isUsable(other) && ownerOf(other) === ownerOf(domain)) ??
+    others?.find((other) => isUsable(other) && ownerOf(other) === 0);
+  if (next !== undefined) return `New mail that would have used it will use ${next.domain}.`;
+  // A subaccount's key does not see the primary account's, nor does anybody see what has not come yet.
+  return others === undefined || domain.subaccount_id !== undefined
+    ? "New mail that would have used it goes out untracked, unless there is another default."
+    : "New mail that would have used it goes out untracked: there is no other default.";
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "wouter";
 
 import { ApiFailure } from "../api/client.ts";
-import { domainQueries, ownerOf, type TrackingDomain } from "../api/domains.ts";
+import { domainQueries, type TrackingDomain } from "../api/domains.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
 import { CopyButton } from "../components/copy.tsx";
 import { Failure, Note } from "../components/failure.tsx";
@@ -65,7 +65,6 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
   const maySeeSending = useMay("sending_domains/view");
   const mayManage = useMay("tracking_domains/manage");
   const { word, kind } = domainState(domain, useNow(MINUTE_MS), checks.data?.checks[0]);
-  const former = domains.data?.find((other) => other.default && ownerOf(other) === ownerOf(domain));
   return (
     <Page
       documentTitle={domain.domain}
@@ -86,7 +85,7 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
         <Evidence domain={domain} checks={checks} />
       </Section>
       <Section title="Default">
-        <DefaultSwitch domain={domain} former={former} />
+        <DefaultSwitch domain={domain} domains={domains.data} />
       </Section>
       <Section title="HTTPS">
         <Https domain={domain} />
@@ -106,11 +105,19 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
         <DeepLinks domain={domain} />
       </Section>
       <Section title="Past checks" about="The newest 50." isWide>
-        <CheckHistory checks={checks.data?.checks ?? []} />
+        {checks.data === undefined ? (
+          checks.error === null ? (
+            <Loading what="past checks" />
+          ) : (
+            <p className="text-soft">They could not be loaded.</p>
+          )
+        ) : (
+          <CheckHistory checks={checks.data.checks} />
+        )}
       </Section>
       {mayManage && (
         <Section title="Delete">
-          <DeleteDomain domain={domain} others={domains.data ?? []} />
+          <DeleteDomain domain={domain} others={domains.data} />
         </Section>
       )}
     </Page>

@@ -14,7 +14,7 @@ import { Loading, Page } from "../components/page.tsx";
 import { Sparkline } from "../components/sparkline.tsx";
 import { type Column, Pages, type Sort, Table } from "../components/table.tsx";
 import { useNow } from "../components/time.tsx";
-import { domainState } from "../domain-state.ts";
+import { daysUntil, domainState } from "../domain-state.ts";
 import { formatCount } from "../format.ts";
 import { useMay, useSession } from "../session-context.ts";
 import { type UrlState, useUrlState } from "../url-state.ts";
@@ -72,10 +72,7 @@ function NoDomains({ mayManage }: { readonly mayManage: boolean }) {
 function Listed({ domains }: { readonly domains: readonly TrackingDomain[] }) {
   const url = useUrlState();
   const view = useView(domains, url);
-  const page = Math.min(
-    Number(url.get("page") || 1) - 1,
-    Math.floor(Math.max(0, view.length - 1) / PER_PAGE),
-  );
+  const page = pageOf(url, view.length);
   const columns = useColumns();
   const sort = sortOf(url);
   return (
@@ -112,6 +109,13 @@ function Listed({ domains }: { readonly domains: readonly TrackingDomain[] }) {
       />
     </>
   );
+}
+
+/** Counted from 0. What the URL says may be anything. */
+function pageOf(url: UrlState, count: number): number {
+  const asked = Number.parseInt(url.get("page"), 10) - 1;
+  const last = Math.floor(Math.max(0, count - 1) / PER_PAGE);
+  return asked > 0 ? Math.min(asked, last) : 0;
 }
 
 function Filters({ domains, url }: { readonly domains: readonly TrackingDomain[]; readonly url: UrlState }) {
@@ -265,12 +269,17 @@ function useColumns(): readonly Column<TrackingDomain>[] {
     {
       id: "status",
       head: "Status",
-      width: "w-52",
+      width: "w-64",
       place: "below",
       isSortable: true,
       cell: (domain) => {
         const { word, kind } = domainState(domain, now);
-        return <Mark kind={kind}>{word}</Mark>;
+        return (
+          <>
+            <Mark kind={kind}>{word}</Mark>
+            {kind === "good" && <CertificateTag domain={domain} now={now} />}
+          </>
+        );
       },
     },
     ...(mayCount ? [week] : []),
@@ -279,6 +288,30 @@ function useColumns(): readonly Column<TrackingDomain>[] {
 }
 
 const NO_CLICKS: readonly number[] = [0, 0, 0, 0, 0, 0, 0];
+
+/** How it stands with https, where nothing is wrong with it: the state itself says what is. */
+function CertificateTag({
+  domain: { secure, status, tls_certificate },
+  now,
+}: {
+  readonly domain: TrackingDomain;
+  readonly now: Date;
+}) {
+  if (!secure) return null;
+  const { tls_status } = status;
+  const expiresAt = tls_certificate?.expires_at ?? undefined;
+  const days = expiresAt === undefined ? undefined : formatCount(daysUntil(expiresAt, now), "day");
+  const title = days === undefined ? undefined : `The certificate expires in ${days}`;
+  return (
+    <span className="ml-2 text-soft" title={title}>
+      {tls_status === undefined || tls_status === "valid"
+        ? ["https", days].filter(Boolean).join(", ")
+        : tls_status === "unavailable"
+          ? "no certificate"
+          : "certificate on order"}
+    </span>
+  );
+}
 
 function DefaultTag() {
   return (

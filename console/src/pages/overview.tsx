@@ -4,7 +4,7 @@ import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 
 import { type CountsQuestion, countsQuery, numberIn } from "../api/metrics.ts";
-import { Failure, Note } from "../components/failure.tsx";
+import { explain, Failure, Note } from "../components/failure.tsx";
 import { CheckField, SelectField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Loading, Page, Section } from "../components/page.tsx";
@@ -192,7 +192,12 @@ interface TopRow {
 function Top({ by, field, label, range, isEverybody }: TopProps) {
   const clicked = metric("clicked", isEverybody);
   const counts = useQuery(countsQuery({ by, metrics: [clicked], lastMs: range.lastMs, limit: TOP }));
-  if (counts.data === undefined) return counts.error === null ? <Loading what={label} /> : null;
+  if (counts.data === undefined)
+    return counts.error === null ? (
+      <Loading what={label} />
+    ) : (
+      <p className="text-soft">They could not be loaded. {explain(counts.error)}</p>
+    );
   const rows = counts.data.rows
     .map((row): TopRow => ({ name: String(row[field] ?? ""), clicks: numberIn(row, clicked) }))
     .filter(({ clicks }) => clicks > 0);

@@ -1,19 +1,18 @@
 /** What to do with a domain that just turned verified. */
 import { useQuery } from "@tanstack/react-query";
 
-import { domainQueries, ownerOf, type TrackingDomain } from "../api/domains.ts";
+import { domainQueries, type TrackingDomain } from "../api/domains.ts";
 import { ButtonLink } from "../components/button.tsx";
 import { DefaultSwitch } from "./default-switch.tsx";
 
 export function VerifiedDomain({ domain }: { readonly domain: TrackingDomain }) {
   const { data: domains } = useQuery(domainQueries.list());
-  const former = domains?.find((other) => other.default && ownerOf(other) === ownerOf(domain));
   return (
     <div className="grid gap-4">
       <p role="status">
         A request through {domain.domain} reached this installation. Links of new mail can use it now.
       </p>
-      <DefaultSwitch domain={domain} former={former} />
+      <DefaultSwitch domain={domain} domains={domains} />
       <div className="flex flex-wrap gap-2">
         <ButtonLink href={`/domains/${domain.domain}`}>Open {domain.domain}</ButtonLink>
         <ButtonLink href="/tester">Try it in the link tester</ButtonLink>

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { type Replay, startReplay, takeReplayBack, type Webhook, webhookQueries } from "../api/webhooks.ts";
 import { Button } from "../components/button.tsx";
-import { explain } from "../components/failure.tsx";
+import { explain, Failure } from "../components/failure.tsx";
 import { TextField } from "../components/field.tsx";
 import { Mark, type MarkKind } from "../components/mark.tsx";
 import { Ago } from "../components/time.tsx";
@@ -24,6 +24,14 @@ export function Replays({ webhook }: { readonly webhook: Webhook }) {
   return (
     <div className="grid max-w-prose gap-4">
       {mayModify && <Start webhook={webhook} />}
+      {replays.data === undefined && replays.error !== null && (
+        <Failure
+          what="What was sent again could not be loaded."
+          error={replays.error}
+          retry={() => void replays.refetch()}
+        />
+      )}
+      {replays.data?.length === 0 && <p className="text-soft">Nothing was sent again in the last week.</p>}
       <ul className="grid gap-3">
         {replays.data?.map((replay) => (
           <li key={replay.id} className="border-t border-line pt-3">
@@ -108,6 +116,11 @@ function OneReplay({
         >
           Take it back
         </Button>
+      )}
+      {takeBack.isError && (
+        <p role="alert" className="mt-1 text-bad">
+          {explain(takeBack.error)}
+        </p>
       )}
     </>
   );
