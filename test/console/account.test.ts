@@ -35,10 +35,16 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByRole("link", { name: "Harbour" }).click();
     await page.getByLabel("Name").fill("Harbour Books");
     await page.getByLabel("Status").selectOption("Suspended");
+    await page.getByLabel("Kept of recipients").selectOption("Pseudonyms");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /Harbour Books.*Suspended/ }).waitFor();
     const { json } = await stage.waypost.call("GET", "/api/v1/subaccounts/1");
-    assert.deepEqual(json.results, { id: 1, name: "Harbour Books", status: "suspended", privacy: "full" });
+    assert.deepEqual(json.results, {
+      id: 1,
+      name: "Harbour Books",
+      status: "suspended",
+      privacy: "pseudonymous",
+    });
     assert.deepEqual(tab.complaints, []);
   });
 

@@ -99,6 +99,15 @@ suite("the events page", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
+  test("following with a session that has ended asks to sign in again", async () => {
+    await using tab = await open("/events");
+    const { page } = tab;
+    await page.getByText(/^\d+ events$/).waitFor();
+    await tab.context.clearCookies();
+    await page.getByRole("button", { name: "Follow live" }).click();
+    await page.getByText("Your session has ended").waitFor();
+  });
+
   test("exports what the filters keep", async () => {
     await using tab = await open("/events?events=link_unsubscribe");
     const { page } = tab;

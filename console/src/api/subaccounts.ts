@@ -8,6 +8,8 @@ export interface Subaccount {
   readonly id: number;
   readonly name: string;
   readonly status: "active" | "suspended" | "terminated";
+  /** How much is kept of what its recipients do, at most. */
+  readonly privacy: "full" | "pseudonymous" | "anonymous" | "off";
 }
 
 export const subaccountQueries = {
@@ -43,7 +45,11 @@ export function createSubaccount(name: string): Promise<{ readonly subaccount_id
 
 export function updateSubaccount(
   id: number,
-  change: { readonly name?: string; readonly status?: Subaccount["status"] },
+  change: {
+    readonly name?: string;
+    readonly status?: Subaccount["status"];
+    readonly privacy?: Subaccount["privacy"];
+  },
 ): Promise<unknown> {
   return callApi(`/subaccounts/${id}`, { method: "PUT", body: change });
 }

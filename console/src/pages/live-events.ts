@@ -1,7 +1,9 @@
 /** Events as they come, by a connection that the server keeps open. */
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { type EventFilter, type RecipientEvent, streamPath } from "../api/events.ts";
+import { SESSION_KEY } from "../api/session.ts";
 
 export interface LiveEvents {
   readonly state: "connecting" | "live" | "lost" | "refused";
@@ -19,6 +21,7 @@ const NOTHING: LiveEvents = { state: "connecting", events: [], received: 0 };
 /** Follows while `isOn`; begins anew when the filter changes. */
 export function useLiveEvents(filter: EventFilter, isOn: boolean): LiveEvents {
   const [live, setLive] = useState<LiveEvents>(NOTHING);
+  const queries = useQueryClient();
   const path = streamPath(filter);
   useEffect(() => {
     if (!isOn) return;
@@ -28,8 +31,10 @@ export function useLiveEvents(filter: EventFilter, isOn: boolean): LiveEvents {
     source.onopen = () => setLive((before) => ({ ...before, state: "live" }));
     // The browser tries again by itself, unless the server refused.
     source.onerror = () => {
-      const state = source.readyState === EventSource.CLOSED ? "refused" : "lost";
-      setLive((before) => ({ ...before, state }));
+      const isRefused = source.readyState === EventSource.CLOSED;
+      setLive((before) => ({ ...before, state: isRefused ? "refused" : "lost" }));
+      // Why, a stream cannot tell: the session may have ended.
+      if (isRefused) void queries.invalidateQueries({ queryKey: SESSION_KEY });
     };
     source.onmessage = ({ data }) => {
       waiting.push(JSON.parse(data as string) as RecipientEvent);
@@ -48,6 +53,6 @@ export function useLiveEvents(filter: EventFilter, isOn: boolean): LiveEvents {
       clearInterval(painting);
       source.close();
     };
-  }, [path, isOn]);
+  }, [path, isOn, queries]);
   return live;
 }

@@ -97,11 +97,12 @@ function EditDialog({
 }) {
   const [name, setName] = useState(subaccount?.name ?? "");
   const [status, setStatus] = useState(subaccount?.status ?? "active");
+  const [privacy, setPrivacy] = useState(subaccount?.privacy ?? "full");
   const queries = useQueryClient();
   const save = useMutation({
     mutationFn: async () => {
       if (subaccount === undefined) await createSubaccount(name.trim());
-      else await updateSubaccount(subaccount.id, { name: name.trim(), status });
+      else await updateSubaccount(subaccount.id, { name: name.trim(), status, privacy });
     },
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: subaccountQueries.all });
@@ -127,7 +128,12 @@ function EditDialog({
           onChange={(event) => setName(event.target.value)}
           problem={save.isError ? explain(save.error) : undefined}
         />
-        {subaccount !== undefined && <StatusField status={status} onStatus={setStatus} />}
+        {subaccount !== undefined && (
+          <>
+            <StatusField status={status} onStatus={setStatus} />
+            <PrivacyField privacy={privacy} onPrivacy={setPrivacy} />
+          </>
+        )}
         <div className="flex flex-wrap justify-end gap-2">
           <Button onClick={onClose}>Cancel</Button>
           <Button look="primary" type="submit" busy={save.isPending ? "Saving …" : undefined}>
@@ -159,6 +165,37 @@ function StatusField({
       choices={(["active", "suspended", "terminated"] as const).map((value) => ({
         value,
         label: STATUS[value].word,
+      }))}
+    />
+  );
+}
+
+const PRIVACY: Readonly<Record<Subaccount["privacy"], readonly [string, string]>> = {
+  full: ["Everything", "Addresses and what they did are kept."],
+  pseudonymous: [
+    "Pseudonyms",
+    "A name that Waypost makes up stands for each address: the same person is the same name.",
+  ],
+  anonymous: ["Nobody's", "That something was opened or clicked is kept, and not by whom."],
+  off: ["Nothing", "Mail is not tracked."],
+};
+
+function PrivacyField({
+  privacy,
+  onPrivacy,
+}: {
+  readonly privacy: Subaccount["privacy"];
+  readonly onPrivacy: (privacy: Subaccount["privacy"]) => void;
+}) {
+  return (
+    <SelectField
+      label="Kept of recipients"
+      value={privacy}
+      onChange={(event) => onPrivacy(event.target.value as Subaccount["privacy"])}
+      help={PRIVACY[privacy][1]}
+      choices={(["full", "pseudonymous", "anonymous", "off"] as const).map((value) => ({
+        value,
+        label: PRIVACY[value][0],
       }))}
     />
   );
