@@ -6,6 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import { CERTUTIL } from "./certutil.ts";
@@ -28,6 +29,7 @@ const OPENSSL: NeededProgram = {
   search: () => searchFolders(["openssl"]),
 };
 
+const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
 const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
 const TEST_TIMEOUT_MS = 300_000;
@@ -75,10 +77,17 @@ async function runTests(
   const hasFiles = args.some((arg) => !arg.startsWith("-"));
   const tests = spawn(
     process.execPath,
-    ["--test", `--test-timeout=${TEST_TIMEOUT_MS}`, ...args, ...(hasFiles ? [] : ALL_TESTS)],
+    [
+      "--test",
+      `--test-timeout=${TEST_TIMEOUT_MS}`,
+      `--test-concurrency=${Math.max(availableParallelism(), 2)}`,
+      ...args,
+      ...(hasFiles ? [] : ALL_TESTS),
+    ],
     {
       stdio: "inherit",
-      env: { ...process.env, WAYPOST_TEST_DATABASE_URL: databaseUrl },
+      // Many tests start Waypost as it is started: without the cache each start compiles all of it again.
+      env: { NODE_COMPILE_CACHE, ...process.env, WAYPOST_TEST_DATABASE_URL: databaseUrl },
     },
   );
   interrupted.then((signal) => tests.kill(signal));
