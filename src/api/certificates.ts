@@ -3,9 +3,9 @@ import { type Static, Type } from "typebox";
 
 import { type CheckedCertificate, checkCertificate, PROBLEM_TEXTS } from "../domain/certificate.ts";
 import { AppError } from "../domain/errors.ts";
-import { canonicalHostname, type Hostname } from "../domain/hostname.ts";
+import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
-import type { TrackingDomain } from "../domain/tracking-domain.ts";
+import { DOMAIN_PARAMETER, domainNotFound, findDomain, type TrackingDomainFinder } from "./domain-path.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 interface CertificateFacts {
@@ -31,9 +31,7 @@ export interface CertificateStore {
 
 export interface CertificateDeps {
   readonly certificates: CertificateStore;
-  readonly trackingDomains: {
-    find(domain: string, scope: SubaccountId | "all"): Promise<TrackingDomain | undefined>;
-  };
+  readonly trackingDomains: TrackingDomainFinder;
   /** The key as it may be stored. */
   readonly sealKey: (keyPem: string) => string;
   readonly now: () => number;
@@ -65,7 +63,7 @@ export function certificateRoutes(deps: CertificateDeps): readonly Route[] {
   const base = {
     tag: "Tracking domains",
     url: "/api/v1/tracking-domains/:domain/certificate",
-    params: [{ name: "domain", description: "Name of the tracking domain", example: "example.domain.com" }],
+    params: [DOMAIN_PARAMETER],
     failures: [404],
   } as const;
   return [
@@ -102,14 +100,14 @@ export function certificateRoutes(deps: CertificateDeps): readonly Route[] {
 }
 
 async function get(call: Call, deps: CertificateDeps): Promise<Reply> {
-  const domain = await findDomain(call, call.tenant.read, deps);
+  const { domain } = await findDomain(call, call.tenant.read, deps);
   const found = await deps.certificates.find(domain);
   if (found === undefined) throw noCertificate(domain);
   return results(toWire(domain, found));
 }
 
 async function put(call: Call, body: Static<typeof UPLOAD>, deps: CertificateDeps): Promise<Reply> {
-  const domain = await findDomain(call, call.tenant.write, deps);
+  const { domain } = await findDomain(call, call.tenant.write, deps);
   const nowMs = deps.now();
   const pem = { certificate: body.certificate, privateKey: body.private_key };
   const checked = checkCertificate(pem, domain, nowMs);
@@ -118,21 +116,14 @@ async function put(call: Call, body: Static<typeof UPLOAD>, deps: CertificateDep
   }
   const { keyPem, ...certificate } = checked.certificate;
   const stored = { ...certificate, domain, source: "own", sealedKey: deps.sealKey(keyPem) } as const;
-  if (!(await deps.certificates.put(stored, call.tenant.write, nowMs))) throw notFound(domain);
+  if (!(await deps.certificates.put(stored, call.tenant.write, nowMs))) throw domainNotFound(domain);
   return results(toWire(domain, stored));
 }
 
 async function remove(call: Call, deps: CertificateDeps): Promise<Reply> {
-  const domain = await findDomain(call, call.tenant.write, deps);
+  const { domain } = await findDomain(call, call.tenant.write, deps);
   if (!(await deps.certificates.remove(domain, call.tenant.write, deps.now()))) throw noCertificate(domain);
   return { status: 204 };
-}
-
-async function findDomain(call: Call, scope: SubaccountId | "all", deps: CertificateDeps): Promise<Hostname> {
-  const domain = canonicalHostname(call.params["domain"] ?? "");
-  const found = await deps.trackingDomains.find(domain, scope);
-  if (found === undefined) throw notFound(domain);
-  return found.domain as Hostname;
 }
 
 function toWire(domain: string, facts: CertificateFacts): Static<typeof CERTIFICATE> {
@@ -143,10 +134,6 @@ function toWire(domain: string, facts: CertificateFacts): Static<typeof CERTIFIC
     issued_at: new Date(facts.issuedAtMs).toISOString(),
     expires_at: new Date(facts.expiresAtMs).toISOString(),
   };
-}
-
-function notFound(domain: string): AppError {
-  return new AppError("not_found", `Resource not found: ${domain}`);
 }
 
 function noCertificate(domain: string): AppError {

@@ -2,10 +2,15 @@
 import { type Static, Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
-import { canonicalHostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
-import type { TrackingDomain } from "../domain/tracking-domain.ts";
 import { MAX_WELL_KNOWN_BYTES, type WellKnownFile, type WellKnownFiles } from "../domain/well-known.ts";
+import {
+  DOMAIN_PARAMETER,
+  domainNotFound,
+  domainOf,
+  findDomain,
+  type TrackingDomainFinder,
+} from "./domain-path.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface DeepLinkStore {
@@ -20,9 +25,7 @@ export interface DeepLinkStore {
 
 export interface DeepLinkDeps {
   readonly deepLinks: DeepLinkStore;
-  readonly trackingDomains: {
-    find(domain: string, scope: SubaccountId | "all"): Promise<TrackingDomain | undefined>;
-  };
+  readonly trackingDomains: TrackingDomainFinder;
 }
 
 const APPLE = Type.Object({}, { additionalProperties: true });
@@ -51,7 +54,7 @@ export function deepLinkRoutes(deps: DeepLinkDeps): readonly Route[] {
   const base = {
     tag: "Tracking domains",
     url: "/api/v1/tracking-domains/:domain/deep-links",
-    params: [{ name: "domain", description: "Name of the tracking domain", example: "example.domain.com" }],
+    params: [DOMAIN_PARAMETER],
     failures: [404],
   } as const;
   return [
@@ -81,10 +84,9 @@ export function deepLinkRoutes(deps: DeepLinkDeps): readonly Route[] {
   ];
 }
 
-async function get(call: Call, { deepLinks, trackingDomains }: DeepLinkDeps): Promise<Reply> {
-  const domain = nameOf(call);
-  if ((await trackingDomains.find(domain, call.tenant.read)) === undefined) throw notFound(domain);
-  const files = await deepLinks.find(domain);
+async function get(call: Call, deps: DeepLinkDeps): Promise<Reply> {
+  const { domain } = await findDomain(call, call.tenant.read, deps);
+  const files = await deps.deepLinks.find(domain);
   const apple = files["apple-app-site-association"];
   const android = files["assetlinks.json"];
   return results({
@@ -94,7 +96,7 @@ async function get(call: Call, { deepLinks, trackingDomains }: DeepLinkDeps): Pr
 }
 
 async function update(call: Call, body: Static<typeof UPDATE>, { deepLinks }: DeepLinkDeps): Promise<Reply> {
-  const domain = nameOf(call);
+  const domain = domainOf(call);
   const { apple_app_site_association: apple, assetlinks: android } = body;
   const change = {
     ...(apple === undefined
@@ -102,7 +104,7 @@ async function update(call: Call, body: Static<typeof UPDATE>, { deepLinks }: De
       : { "apple-app-site-association": toFile("apple_app_site_association", apple) }),
     ...(android === undefined ? {} : { "assetlinks.json": toFile("assetlinks", android) }),
   };
-  if (!(await deepLinks.update(domain, call.tenant.write, change))) throw notFound(domain);
+  if (!(await deepLinks.update(domain, call.tenant.write, change))) throw domainNotFound(domain);
   return results({ domain });
 }
 
@@ -113,12 +115,4 @@ function toFile(field: string, content: object | null): string | null {
     throw new AppError("invalid_format", `field '${field}' has more than ${MAX_WELL_KNOWN_BYTES} bytes`);
   }
   return text;
-}
-
-function nameOf(call: Call): string {
-  return canonicalHostname(call.params["domain"] ?? "");
-}
-
-function notFound(domain: string): AppError {
-  return new AppError("not_found", `Resource not found: ${domain}`);
 }

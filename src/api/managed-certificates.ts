@@ -2,9 +2,10 @@
 import { Type } from "typebox";
 
 import { AppError, type ErrorCode } from "../domain/errors.ts";
-import { canonicalHostname, type Hostname } from "../domain/hostname.ts";
+import type { Hostname } from "../domain/hostname.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import { isVerified, type TrackingDomain } from "../domain/tracking-domain.ts";
+import { DOMAIN_PARAMETER, domainNotFound, findDomain, type TrackingDomainFinder } from "./domain-path.ts";
 import { type Call, type Reply, type Route, results, route } from "./route.ts";
 
 /** What came of a look at a domain. */
@@ -31,8 +32,7 @@ export interface ManagedCertificates {
 }
 
 export interface ManagedCertificateDeps {
-  readonly trackingDomains: {
-    find(domain: string, scope: SubaccountId | "all"): Promise<TrackingDomain | undefined>;
+  readonly trackingDomains: TrackingDomainFinder & {
     update(
       domain: string,
       owner: SubaccountId,
@@ -70,7 +70,7 @@ export function managedCertificateRoutes(deps: ManagedCertificateDeps): readonly
     tag: "Tracking domains",
     method: "POST",
     grant: "tracking_domains/manage",
-    params: [{ name: "domain", description: "Name of the tracking domain", example: "example.domain.com" }],
+    params: [DOMAIN_PARAMETER],
     failures: [404],
   } as const;
   return [
@@ -106,7 +106,7 @@ export function managedCertificateRoutes(deps: ManagedCertificateDeps): readonly
 }
 
 async function check(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
-  const { domain } = await find(call, call.tenant.write, deps);
+  const { domain } = await findDomain(call, call.tenant.write, deps);
   const eligibility = await deps.managedCertificates?.judge(domain, call.tenant.write, { anew: false });
   if (eligibility === undefined || eligibility.kind === "own") {
     return results({ domain, supportsManagedCertificate: false });
@@ -118,13 +118,13 @@ async function check(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
 async function enable(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
   const { domain, managedCertificates } = await findReady(call, deps);
   const updated = await deps.trackingDomains.update(domain, call.tenant.write, { secure: true }, deps.now());
-  if (updated !== "updated") throw notFound(domain);
+  if (updated !== "updated") throw domainNotFound(domain);
   await managedCertificates.obtain(domain, 0);
   return results({ message: `Certificate issuance initiated for ${domain}` });
 }
 
 async function renew(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
-  const { secure } = await find(call, call.tenant.write, deps);
+  const { secure } = await findDomain(call, call.tenant.write, deps);
   if (!secure) throw new AppError("certificate_check_failed", "The domain is not secure: enable it first.");
   const { domain, managedCertificates } = await findReady(call, deps);
   await managedCertificates.renew(domain);
@@ -136,7 +136,7 @@ async function findReady(
   call: Call,
   deps: ManagedCertificateDeps,
 ): Promise<TrackingDomain & { readonly managedCertificates: ManagedCertificates }> {
-  const found = await find(call, call.tenant.write, deps);
+  const found = await findDomain(call, call.tenant.write, deps);
   const { domain } = found;
   const { managedCertificates } = deps;
   if (managedCertificates === undefined) {
@@ -175,19 +175,4 @@ function requireEligible(eligibility: Eligibility, refused: ErrorCode): void {
       throw new AppError(kind === "refused" ? refused : "certificate_check_failed", text);
     }
   }
-}
-
-async function find(
-  call: Call,
-  scope: SubaccountId | "all",
-  deps: ManagedCertificateDeps,
-): Promise<TrackingDomain> {
-  const domain = canonicalHostname(call.params["domain"] ?? "");
-  const found = await deps.trackingDomains.find(domain, scope);
-  if (found === undefined) throw notFound(domain);
-  return found;
-}
-
-function notFound(domain: string): AppError {
-  return new AppError("not_found", `Resource not found: ${domain}`);
 }

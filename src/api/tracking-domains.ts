@@ -3,12 +3,13 @@ import { Type } from "typebox";
 
 import { restrictedDomainText } from "../compliance/restricted-names.ts";
 import { AppError } from "../domain/errors.ts";
-import { canonicalHostname, type Hostname, parseHostname } from "../domain/hostname.ts";
+import { type Hostname, parseHostname } from "../domain/hostname.ts";
 import type { CertificatePolicy } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { ComplianceStatus, TrackingDomain } from "../domain/tracking-domain.ts";
 import type { Verification } from "../verification/verifier.ts";
 import { DOMAIN_CHECKS, type DomainCheckDeps, describeChecks } from "./domain-checks.ts";
+import { domainNotFound, domainOf, findDomain, type TrackingDomainFinder } from "./domain-path.ts";
 import { type Tenant, visibleSubaccounts } from "./principal.ts";
 import { booleanParameter, subaccountsParameter } from "./query.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
@@ -20,13 +21,12 @@ import {
   TRACKING_DOMAIN,
 } from "./tracking-domain-wire.ts";
 
-export interface TrackingDomainStore {
+export interface TrackingDomainStore extends TrackingDomainFinder {
   /** Live domains, by name. */
   list(filter: {
     readonly subaccounts: "all" | readonly SubaccountId[];
     readonly isDefault?: boolean;
   }): Promise<readonly TrackingDomain[]>;
-  find(domain: string, scope: SubaccountId | "all"): Promise<TrackingDomain | undefined>;
   findDefault(subaccountId: SubaccountId): Promise<TrackingDomain | undefined>;
   /** Whether `create` for this owner would answer `taken`. */
   isTaken(domain: Hostname, owner: SubaccountId): Promise<boolean>;
@@ -131,7 +131,8 @@ export function trackingDomainRoutes(deps: TrackingDomainDeps): readonly Route[]
       grant: "tracking_domains/view",
       summary: "Retrieve a tracking domain",
       replies: { 200: Type.Object({ results: TRACKING_DOMAIN }, { additionalProperties: false }) },
-      handle: async (call) => results(domainToWire(await find(call, call.tenant.read, deps), shown(deps))),
+      handle: async (call) =>
+        results(domainToWire(await findDomain(call, call.tenant.read, deps), shown(deps))),
     }),
     routeWithBody({
       ...one,
@@ -177,7 +178,8 @@ function verificationRoutes(deps: TrackingDomainDeps): readonly Route[] {
       grant: "tracking_domains/view",
       summary: "Show what past checks saw, and the DNS record to create",
       replies: { 200: Type.Object({ results: DOMAIN_CHECKS }, { additionalProperties: false }) },
-      handle: async (call) => results(await describeChecks(await find(call, call.tenant.read, deps), deps)),
+      handle: async (call) =>
+        results(await describeChecks(await findDomain(call, call.tenant.read, deps), deps)),
     }),
   ];
 }
@@ -219,57 +221,46 @@ async function update(
   body: { readonly secure?: boolean; readonly default?: boolean },
   deps: TrackingDomainDeps,
 ): Promise<Reply> {
-  const domain = canonicalHostname(call.params["domain"] ?? "");
+  const domain = domainOf(call);
   const change = {
     ...(body.secure === undefined ? {} : { secure: body.secure }),
     ...(body.default === undefined ? {} : { isDefault: body.default }),
   };
   const outcome = await deps.trackingDomains.update(domain, call.tenant.write, change, deps.now());
-  if (outcome === "not_found") throw notFound(domain);
+  if (outcome === "not_found") throw domainNotFound(domain);
   if (outcome === "unverified") throw unverified(domain);
   return results({ domain });
 }
 
 async function remove(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
-  const domain = canonicalHostname(call.params["domain"] ?? "");
-  if (!(await deps.trackingDomains.remove(domain, call.tenant.write, deps.now()))) throw notFound(domain);
+  const domain = domainOf(call);
+  if (!(await deps.trackingDomains.remove(domain, call.tenant.write, deps.now())))
+    throw domainNotFound(domain);
   return { status: 204 };
 }
 
 async function verify(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
-  const { domain } = await find(call, call.tenant.write, deps);
+  const { domain } = await findDomain(call, call.tenant.write, deps);
   const verification = await deps.verify(domain, call.tenant.write);
   switch (verification.kind) {
     case "verified":
     case "blocked":
       // Read again: a certificate may have come meanwhile.
       return results(
-        statusToWire({ ...(await find(call, call.tenant.write, deps)), ...verification.state }, shown(deps)),
+        statusToWire(
+          { ...(await findDomain(call, call.tenant.write, deps)), ...verification.state },
+          shown(deps),
+        ),
       );
     case "failed":
       throw new AppError("unreachable_endpoint", verification.failure);
     case "not_found":
-      throw notFound(domain);
+      throw domainNotFound(domain);
   }
 }
 
 function shown({ now, certificatePolicy }: TrackingDomainDeps): ShownHow {
   return { nowMs: now(), certificatePolicy };
-}
-
-async function find(
-  call: Call,
-  scope: SubaccountId | "all",
-  deps: TrackingDomainDeps,
-): Promise<TrackingDomain> {
-  const domain = canonicalHostname(call.params["domain"] ?? "");
-  const found = await deps.trackingDomains.find(domain, scope);
-  if (found === undefined) throw notFound(domain);
-  return found;
-}
-
-function notFound(domain: string): AppError {
-  return new AppError("not_found", `Resource not found: ${domain}`);
 }
 
 function alreadyExists(): AppError {
