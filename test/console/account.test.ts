@@ -1,29 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
-import type { Browser } from "playwright-core";
-
-import { launchBrowser, openTab, signIn, type Tab } from "./browser.ts";
-import { FIRST_KEY, type Stage, startStage } from "./stage.ts";
+import { onStage } from "./on-stage.ts";
+import { FIRST_KEY } from "./stage.ts";
 
 suite("keys, subaccounts, the audit trail and settings in the console", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
-  });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (path: string, key = FIRST_KEY): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url);
-    await tab.page.goto(path);
-    await signIn(tab.page, key);
-    return tab;
-  };
+  const set = onStage();
+  const { open } = set;
 
   test("a subaccount is made, named anew and suspended", async () => {
     await using tab = await open("/subaccounts");
@@ -38,7 +21,7 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByLabel("Kept of recipients").selectOption("Pseudonyms");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /Harbour Books.*Suspended/ }).waitFor();
-    const { json } = await stage.waypost.call("GET", "/api/v1/subaccounts/1");
+    const { json } = await set.stage.waypost.call("GET", "/api/v1/subaccounts/1");
     assert.deepEqual(json.results, {
       id: 1,
       name: "Harbour Books",
@@ -62,7 +45,7 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByLabel("Usable from").fill("127.0.0.1");
     await page.getByRole("button", { name: "Make the key" }).click();
     const key = (await page.getByRole("dialog").locator("code").textContent()) ?? "";
-    assert.equal((await stage.waypost.call("GET", "/api/v1/tracking-domains", { key })).status, 200);
+    assert.equal((await set.stage.waypost.call("GET", "/api/v1/tracking-domains", { key })).status, 200);
     await page.getByRole("button", { name: "I have it" }).click();
     assert.equal((await page.content()).includes(key), false);
 
@@ -70,7 +53,7 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByRole("button", { name: "Revoke this key" }).click();
     await page.getByRole("button", { name: "Revoke the key" }).click();
     await page.getByRole("link", { name: "Reader" }).waitFor({ state: "detached" });
-    assert.equal((await stage.waypost.call("GET", "/api/v1/tracking-domains", { key })).status, 401);
+    assert.equal((await set.stage.waypost.call("GET", "/api/v1/tracking-domains", { key })).status, 401);
     assert.deepEqual(tab.complaints, []);
   });
 

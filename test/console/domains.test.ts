@@ -1,37 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
-import type { Browser } from "playwright-core";
-
-import {
-  assertNoSidewaysScroll,
-  DESKTOP,
-  launchBrowser,
-  openTab,
-  PHONE,
-  signIn,
-  type Tab,
-} from "./browser.ts";
-import { add, addThousands, CNAME_TARGET, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import { assertNoSidewaysScroll, PHONE } from "./browser.ts";
+import { onStage } from "./on-stage.ts";
+import { add, addThousands, CNAME_TARGET, makeKey } from "./stage.ts";
 
 suite("tracking domains in the console", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
-  });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (path: string, { key = FIRST_KEY, look = DESKTOP } = {}): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url, look);
-    await tab.page.goto(path);
-    await signIn(tab.page, key);
-    return tab;
-  };
+  const set = onStage();
+  const { open } = set;
 
   test("a domain is added, watched until it turns verified by itself, made the default, and deleted", async () => {
     await using tab = await open("/domains");
@@ -44,12 +20,12 @@ suite("tracking domains in the console", () => {
     assert.equal(await page.getByText(CNAME_TARGET, { exact: true }).count(), 1);
     assert.match(page.url(), /name=click\.walk\.example/);
 
-    stage.waypost.dns.zone.set("click.walk.example", { cname: "elsewhere.example" });
-    stage.waypost.dns.zone.set("elsewhere.example", { a: ["127.0.0.9"] });
+    set.stage.waypost.dns.zone.set("click.walk.example", { cname: "elsewhere.example" });
+    set.stage.waypost.dns.zone.set("elsewhere.example", { a: ["127.0.0.9"] });
     await page.getByText("click.walk.example is a CNAME to elsewhere.example.").waitFor({ timeout: 60_000 });
     await page.getByText(`It should be a CNAME to ${CNAME_TARGET}.`).first().waitFor();
 
-    stage.waypost.dns.zone.set("click.walk.example", { cname: CNAME_TARGET });
+    set.stage.waypost.dns.zone.set("click.walk.example", { cname: CNAME_TARGET });
     await page.getByText("A request through click.walk.example reached").waitFor({ timeout: 60_000 });
 
     await page.getByRole("button", { name: "Make it the default" }).click();
@@ -65,13 +41,13 @@ suite("tracking domains in the console", () => {
     await page.getByLabel("Type click.walk.example to confirm").fill("click.walk.example");
     await confirm.click();
     await page.getByText("There is no tracking domain yet.").waitFor();
-    const { status } = await stage.waypost.call("GET", "/api/v1/tracking-domains/click.walk.example");
+    const { status } = await set.stage.waypost.call("GET", "/api/v1/tracking-domains/click.walk.example");
     assert.equal(status, 404);
     assert.deepEqual(tab.complaints, []);
   });
 
   test("ten thousand domains are found, sorted and paged through, and the URL keeps it all", async () => {
-    await addThousands(stage, 10_000);
+    await addThousands(set.stage, 10_000);
     await using tab = await open("/domains");
     const { page } = tab;
     await page.getByText("1–100 of 10,000").waitFor();
@@ -100,7 +76,7 @@ suite("tracking domains in the console", () => {
   });
 
   test("settings of a domain are saved: sending domains, app files, https", async () => {
-    await stage.waypost.addVerifiedDomain("set.walk.example");
+    await set.stage.waypost.addVerifiedDomain("set.walk.example");
     await using tab = await open("/domains/set.walk.example");
     const { page } = tab;
     await page.getByLabel("Sending domain").fill("news.walk.example");
@@ -115,16 +91,16 @@ suite("tracking domains in the console", () => {
     await page.getByLabel("Links use https").click();
     const path = "/api/v1/tracking-domains/set.walk.example";
     await page.getByRole("checkbox", { name: /Links use https/, checked: true }).waitFor();
-    assert.equal((await stage.waypost.call("GET", path)).json.results.secure, true);
-    assert.deepEqual((await stage.waypost.call("GET", `${path}/deep-links`)).json.results, {
+    assert.equal((await set.stage.waypost.call("GET", path)).json.results.secure, true);
+    assert.deepEqual((await set.stage.waypost.call("GET", `${path}/deep-links`)).json.results, {
       apple_app_site_association: { applinks: {} },
     });
     assert.deepEqual(tab.complaints, []);
   });
 
   test("a key that may only look sees no way to change anything, and is told why", async () => {
-    await add(stage, "look.walk.example", 0);
-    const key = await makeKey(stage, { grants: ["tracking_domains/view"] });
+    await add(set.stage, "look.walk.example", 0);
+    const key = await makeKey(set.stage, { grants: ["tracking_domains/view"] });
     await using tab = await open("/domains/look.walk.example", { key });
     const { page } = tab;
     await page.getByText("This key may not ask for a check.").waitFor();
@@ -143,8 +119,8 @@ suite("tracking domains in the console", () => {
   });
 
   test("a subaccount's key sees its own domains alone", async () => {
-    await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour" } });
-    const key = await makeKey(stage, {
+    await set.stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour" } });
+    const key = await makeKey(set.stage, {
       grants: ["tracking_domains/view", "tracking_domains/manage"],
       subaccount_id: 1,
     });

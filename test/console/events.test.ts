@@ -1,34 +1,18 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
-import type { Browser } from "playwright-core";
-
-import { launchBrowser, openTab, signIn, type Tab } from "./browser.ts";
-import { addEvents, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import { onStage } from "./on-stage.ts";
+import { addEvents, makeKey } from "./stage.ts";
 
 suite("the events page", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
+  const set = onStage(async (stage) => {
     await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour" } });
     await stage.waypost.addVerifiedDomain("click.acme.com");
     await stage.waypost.call("PUT", "/api/v1/tracking-domains/click.acme.com", { body: { default: true } });
     await addEvents(stage);
   });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (path: string, key = FIRST_KEY): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url);
-    await tab.page.goto(path);
-    await signIn(tab.page, key);
-    return tab;
-  };
+  const { open } = set;
 
   test("shows the newest first, a hundred at a time, with older ones behind them", async () => {
     await using tab = await open("/events");
@@ -86,14 +70,14 @@ suite("the events page", () => {
     const { page } = tab;
     await page.getByRole("button", { name: "Follow live" }).click();
     await page.getByText("Live: events appear here").waitFor();
-    const { json } = await stage.waypost.call("POST", "/api/v1/wrap", {
+    const { json } = await set.stage.waypost.call("POST", "/api/v1/wrap", {
       body: {
         content: { html: '<a href="https://shop.example/live">shop</a>' },
         recipients: [{ address: "live@example.com" }],
       },
     });
     const link = /href="([^"]+)/.exec(json.results.messages[0].content.html)?.[1] ?? "";
-    assert.equal((await stage.waypost.visit(link)).status, 302);
+    assert.equal((await set.stage.waypost.visit(link)).status, 302);
     await page.getByRole("table", { name: "Events" }).getByText("live@example.com").first().waitFor();
     await page.getByText("1 event so far").waitFor();
     assert.deepEqual(tab.complaints, []);
@@ -122,8 +106,8 @@ suite("the events page", () => {
   });
 
   test("a subaccount's key sees its own events, and no owners to choose from", async () => {
-    const key = await makeKey(stage, { grants: ["message_events/view"], subaccount_id: 1 });
-    await using tab = await open("/events", key);
+    const key = await makeKey(set.stage, { grants: ["message_events/view"], subaccount_id: 1 });
+    await using tab = await open("/events", { key });
     await tab.page.getByText("60 events", { exact: true }).waitFor();
     await tab.page.getByRole("button", { name: "More filters" }).click();
     await tab.page.getByLabel("Campaigns").waitFor();

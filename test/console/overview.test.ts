@@ -1,42 +1,27 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
 import type { Browser, Page } from "playwright-core";
 
-import { launchBrowser, openTab, signIn, type Tab } from "./browser.ts";
-import { addEvents, CNAME_TARGET, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import { onStage } from "./on-stage.ts";
+import { addEvents, CNAME_TARGET, makeKey, type Stage } from "./stage.ts";
 
 const HTML = '<a href="https://shop.example/boots" data-msys-linkname="Boots">boots</a>';
 
 suite("the overview", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
-  });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (path: string, key = FIRST_KEY): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url);
-    await tab.page.goto(path);
-    await signIn(tab.page, key);
-    return tab;
-  };
+  const set = onStage();
+  const { open } = set;
 
   test("from the first sign-in to a webhook, everything can be done and seen on these pages", async (t) => {
     await using tab = await open("/");
     const { page } = tab;
     await page.getByText("There is no tracking domain yet").waitFor();
-    await addDomain(page, stage);
+    await addDomain(page, set.stage);
     const link = await wrapInTester(page);
     await page.getByRole("link", { name: "Events", exact: true }).click();
     await page.getByRole("button", { name: "Follow live" }).click();
     await page.getByText("Live: events appear here").waitFor();
-    await clickAsSomebody(browser, link);
+    await clickAsSomebody(set.browser, link);
     await page
       .getByRole("table", { name: "Events" })
       .getByText("https://shop.example/boots")
@@ -50,12 +35,12 @@ suite("the overview", () => {
     await page.getByRole("link", { name: "Webhooks", exact: true }).click();
     await page.getByRole("link", { name: "Add a webhook" }).click();
     await page.getByLabel("Name").fill("The shop");
-    await page.getByLabel("Target").fill(stage.receiver.url);
+    await page.getByLabel("Target").fill(set.stage.receiver.url);
     await page.getByRole("button", { name: "Add the webhook" }).click();
     await page.getByRole("link", { name: "I have it" }).click();
     await page.getByLabel("From (UTC)").fill("2020-01-01T00:00");
     await page.getByRole("button", { name: "Send again" }).click();
-    await t.waitFor(() => assert.equal(stage.receiver.deliveredIds().length, 1), { timeout: 20_000 });
+    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 1), { timeout: 20_000 });
     await page.getByText("Done", { exact: true }).waitFor();
 
     await deleteDomain(page);
@@ -63,7 +48,7 @@ suite("the overview", () => {
   });
 
   test("counts people, and everybody when it is asked to", async () => {
-    await addEvents(stage);
+    await addEvents(set.stage);
     await using tab = await open("/?range=month");
     const { page } = tab;
     const people = page.getByRole("img", { name: /^Last 30 days: \d+ opens and \d+ clicks\.$/ });
@@ -82,7 +67,7 @@ suite("the overview", () => {
   });
 
   test("a campaign leads to its clicks, and the list of domains shows the clicks of a week", async () => {
-    await stage.waypost.addVerifiedDomain("click.acme.com");
+    await set.stage.waypost.addVerifiedDomain("click.acme.com");
     await using tab = await open("/?everybody=1");
     const { page } = tab;
     await page.getByRole("table", { name: "Top campaigns" }).getByRole("link").first().click();
@@ -92,8 +77,8 @@ suite("the overview", () => {
   });
 
   test("a key that may not count sees what it needs for that, and domains all the same", async () => {
-    const key = await makeKey(stage, { grants: ["tracking_domains/view"] });
-    await using tab = await open("/", key);
+    const key = await makeKey(set.stage, { grants: ["tracking_domains/view"] });
+    await using tab = await open("/", { key });
     await tab.page.getByText("This key may not see how many opened and clicked.").waitFor();
     await tab.page
       .getByText(/tracking domains? (is|are) in order/)

@@ -2,35 +2,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 
-import { launchBrowser, openTab, signIn, type Tab } from "./browser.ts";
-import { as, FIRST_KEY, type Stage, startStage } from "./stage.ts";
+import { onStage } from "./on-stage.ts";
+import { as } from "./stage.ts";
 
 suite("the link tester", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
+  const set = onStage(async (stage) => {
     await stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Harbour" } });
     await stage.waypost.addVerifiedDomain("click.acme.com");
     await stage.waypost.call("PUT", "/api/v1/tracking-domains/click.acme.com", { body: { default: true } });
     await stage.waypost.addVerifiedDomain("click.harbour.example", as(1));
   });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url);
-    await tab.page.goto("/tester");
-    await signIn(tab.page, FIRST_KEY);
-    return tab;
-  };
+  const { open } = set;
   const wrap = async (page: Page, html: string) => {
     await page.getByLabel("HTML of the message").fill(html);
     await page.getByRole("button", { name: "Wrap it" }).click();
@@ -38,7 +24,7 @@ suite("the link tester", () => {
   };
 
   test("says of every link whether it is tracked, and if not why", async () => {
-    await using tab = await open();
+    await using tab = await open("/tester");
     const { page } = tab;
     await wrap(page, '<a href="https://a.example/">a</a> <a href="mailto:x@a.example">b</a>');
     await page.getByText("1 of 2 links are tracked, with click.acme.com.").waitFor();
@@ -47,7 +33,7 @@ suite("the link tester", () => {
   });
 
   test("mail that is looked at runs nothing and reaches nobody", async (t) => {
-    await using tab = await open();
+    await using tab = await open("/tester");
     const { page } = tab;
     const asked: string[] = [];
     const server = createServer((request, response) => {
@@ -83,12 +69,12 @@ suite("the link tester", () => {
     await page.getByRole("button", { name: "As it looks" }).click();
     await frame.getByText("shown").waitFor();
     assert.deepEqual(asked, []);
-    assert.equal((await stage.waypost.call("GET", "/api/v1/events/message")).json.total_count, 0);
+    assert.equal((await set.stage.waypost.call("GET", "/api/v1/events/message")).json.total_count, 0);
     assert.equal(await page.title(), "Link tester · Waypost");
   });
 
   test("a raw message is wrapped whole, and its HTML shown", async () => {
-    await using tab = await open();
+    await using tab = await open("/tester");
     const { page } = tab;
     await page.getByLabel("A raw message").check();
     const message = [
@@ -111,7 +97,7 @@ suite("the link tester", () => {
   });
 
   test("a message for a subaccount uses the subaccount's domains, and its links open for it", async () => {
-    await using tab = await open();
+    await using tab = await open("/tester");
     const { page } = tab;
     await page.getByLabel("Sent for").selectOption({ label: "Harbour (1)" });
     await page.getByLabel("Tracking domain").selectOption("click.harbour.example");

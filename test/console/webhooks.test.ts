@@ -1,29 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 
-import { launchBrowser, openTab, signIn, type Tab } from "./browser.ts";
-import { addEvents, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
+import { onStage } from "./on-stage.ts";
+import { addEvents, makeKey } from "./stage.ts";
 
 suite("the webhook pages", () => {
-  let browser: Browser;
-  let stage: Stage;
-  before(async () => {
-    browser = await launchBrowser();
-    stage = await startStage();
-  });
-  after(async () => {
-    await stage[Symbol.asyncDispose]();
-    await browser.close();
-  });
-
-  const open = async (path: string, key = FIRST_KEY): Promise<Tab> => {
-    const tab = await openTab(browser, stage.url);
-    await tab.page.goto(path);
-    await signIn(tab.page, key);
-    return tab;
-  };
+  const set = onStage();
+  const { open } = set;
   const add = async (page: Page, name: string, target: string) => {
     await page.getByLabel("Name").fill(name);
     await page.getByLabel("Target").fill(target);
@@ -33,17 +18,17 @@ suite("the webhook pages", () => {
   test("a webhook is added, gets events, and its secret is shown once", async (t) => {
     await using tab = await open("/webhooks/add");
     const { page } = tab;
-    await add(page, "Clicks to the shop", stage.receiver.url);
+    await add(page, "Clicks to the shop", set.stage.receiver.url);
     await page.getByText("its target took the test").waitFor();
     assert.match((await page.locator("code").textContent()) ?? "", /^whsec_/);
     await page.getByRole("link", { name: "I have it" }).click();
     await page.getByText("Nothing sent yet").waitFor();
     assert.equal(await page.getByText("whsec_").count(), 0);
 
-    await addEvents(stage);
-    await t.waitFor(() => assert.equal(stage.receiver.deliveredIds().length, 240), { timeout: 20_000 });
+    await addEvents(set.stage);
+    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 240), { timeout: 20_000 });
     await page.getByText("Delivers").waitFor();
-    assert.deepEqual(stage.receiver.complaints, []);
+    assert.deepEqual(set.stage.receiver.complaints, []);
     assert.deepEqual(tab.complaints, []);
   });
 
@@ -51,12 +36,12 @@ suite("the webhook pages", () => {
     await using tab = await open("/webhooks");
     const { page } = tab;
     await page.getByRole("link", { name: "Clicks to the shop" }).click();
-    const before = stage.receiver.batches.length;
+    const before = set.stage.receiver.batches.length;
     await page.getByLabel("From (UTC)").fill("2020-01-01T00:00");
     await page.getByRole("button", { name: "Send again" }).click();
     await page.getByText("Done", { exact: true }).waitFor();
     await page.getByText(/240 events in \d+ batch/).waitFor();
-    const again = stage.receiver.batches.slice(before).flatMap(({ eventIds }) => eventIds);
+    const again = set.stage.receiver.batches.slice(before).flatMap(({ eventIds }) => eventIds);
     await t.waitFor(() => assert.equal(new Set(again).size, 240));
   });
 
@@ -87,11 +72,11 @@ suite("the webhook pages", () => {
   });
 
   test("a key that may only look finds nothing to press", async () => {
-    const { json } = await stage.waypost.call("POST", "/api/v1/webhooks", {
-      body: { name: "Seen by all", target: stage.receiver.url, events: ["click"] },
+    const { json } = await set.stage.waypost.call("POST", "/api/v1/webhooks", {
+      body: { name: "Seen by all", target: set.stage.receiver.url, events: ["click"] },
     });
-    const key = await makeKey(stage, { grants: ["webhooks/view"] });
-    await using tab = await open(`/webhooks/${json.results.id}`, key);
+    const key = await makeKey(set.stage, { grants: ["webhooks/view"] });
+    await using tab = await open(`/webhooks/${json.results.id}`, { key });
     await tab.page.getByText("No batch has failed.").waitFor();
     for (const name of [/test/, /Pause/, /secret/, /Delete/, /Send again/])
       assert.equal(await tab.page.getByRole("button", { name }).count(), 0, String(name));
