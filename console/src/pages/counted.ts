@@ -7,13 +7,12 @@ interface Range {
   readonly precision: string;
 }
 
-export const RANGES: Readonly<Record<string, Range>> = {
+export const RANGES: Readonly<Record<string, Range>> & { readonly week: Range } = {
   day: { label: "Last 24 hours", lastMs: DAY_MS, precision: "hour" },
   week: { label: "Last 7 days", lastMs: 7 * DAY_MS, precision: "hour" },
   month: { label: "Last 30 days", lastMs: 30 * DAY_MS, precision: "day" },
   quarter: { label: "Last 90 days", lastMs: 90 * DAY_MS, precision: "day" },
 };
-export const WEEK: Range = { label: "Last 7 days", lastMs: 7 * DAY_MS, precision: "hour" };
 
 export interface Shown {
   readonly range: Range;

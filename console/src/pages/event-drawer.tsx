@@ -6,6 +6,7 @@ import type { RecipientEvent } from "../api/events.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
 import { CopyButton } from "../components/copy.tsx";
 import { Drawer } from "../components/dialog.tsx";
+import { Fact } from "../components/fact.tsx";
 import { Mark } from "../components/mark.tsx";
 import { At } from "../components/time.tsx";
 import { whoDidIt } from "../event-doer.ts";
@@ -171,13 +172,4 @@ function shown(value: unknown): string {
 
 function List({ children }: { readonly children: ReactNode }) {
   return <dl className="grid grid-cols-[124px_minmax(0,1fr)] gap-x-4 gap-y-2">{children}</dl>;
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <>
-      <dt className="text-soft">{name}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
-    </>
-  );
 }

@@ -1,12 +1,13 @@
 /** What a tracked URL holds. */
 import { useMutation } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, useState } from "react";
 
 import { ApiFailure } from "../api/client.ts";
 import { type OpenedLink, openTrackedLink } from "../api/messages.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
 import { Button } from "../components/button.tsx";
 import { CopyButton } from "../components/copy.tsx";
+import { Fact } from "../components/fact.tsx";
 import { explain } from "../components/failure.tsx";
 import { TextField } from "../components/field.tsx";
 import { At } from "../components/time.tsx";
@@ -87,14 +88,5 @@ function Opened({ link }: { readonly link: OpenedLink }) {
         </Fact>
       )}
     </dl>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <>
-      <dt className="text-soft">{name}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
-    </>
   );
 }

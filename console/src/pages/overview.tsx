@@ -4,7 +4,7 @@ import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 
 import { type CountsQuestion, countsQuery, numberIn } from "../api/metrics.ts";
-import { explain, Failure, Note } from "../components/failure.tsx";
+import { explain, Failure, NoPermission } from "../components/failure.tsx";
 import { CheckField, SelectField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Loading, Page, Section } from "../components/page.tsx";
@@ -13,7 +13,7 @@ import { formatCount, formatNumber, formatRate } from "../format.ts";
 import { useMay } from "../session-context.ts";
 import { type UrlState, useUrlState } from "../url-state.ts";
 import { Attention } from "./attention.tsx";
-import { metric, RANGES, type Shown, WEEK } from "./counted.ts";
+import { metric, RANGES, type Shown } from "./counted.ts";
 
 // The chart comes after the page: nobody waits for it to read the rest.
 const Activity = lazy(async () => ({ default: (await import("./activity.tsx")).Activity }));
@@ -26,13 +26,7 @@ export function Overview() {
   return (
     <Page title="Overview" documentTitle="Overview" about={mayCount ? <RateNow /> : undefined}>
       {maySeeDomains && <Attention />}
-      {mayCount ? (
-        <Counted />
-      ) : (
-        <Note title="This key may not see how many opened and clicked.">
-          It needs the grant <code className="font-mono text-meta">metrics/view</code>.
-        </Note>
-      )}
+      {mayCount ? <Counted /> : <NoPermission what="how many opened and clicked" grant="metrics/view" />}
     </Page>
   );
 }
@@ -60,7 +54,7 @@ function RateNow() {
 
 function Counted() {
   const url = useUrlState();
-  const range = RANGES[url.get("range")] ?? WEEK;
+  const range = RANGES[url.get("range")] ?? RANGES.week;
   const isEverybody = url.get("everybody") === "1";
   return (
     <>

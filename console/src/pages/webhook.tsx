@@ -7,6 +7,7 @@ import { ApiFailure } from "../api/client.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
 import { timeOf, updateWebhook, validateWebhook, type Webhook, webhookQueries } from "../api/webhooks.ts";
 import { Button } from "../components/button.tsx";
+import { Fact } from "../components/fact.tsx";
 import { explain, Failure, Note } from "../components/failure.tsx";
 import { TextField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
@@ -129,10 +130,9 @@ function Facts({ webhook }: { readonly webhook: Webhook }) {
   return (
     <dl className="grid grid-cols-[124px_minmax(0,1fr)] gap-x-4 gap-y-2">
       {facts.map(([name, value]) => (
-        <div key={name} className="contents">
-          <dt className="text-soft">{name}</dt>
-          <dd className="min-w-0">{value}</dd>
-        </div>
+        <Fact key={name} name={name}>
+          {value}
+        </Fact>
       ))}
     </dl>
   );
