@@ -50,7 +50,9 @@ suite("raw messages", () => {
     assert.equal(headers["x-waypost-message-id"], "00112233445566778899");
     const decoded = text.replaceAll("=\r\n", "").replaceAll("=3D", "=");
     const link = /href="(http:\/\/click\.acme\.com:\d+\/e\/[^"]+)"/.exec(decoded)?.[1] ?? "";
-    assert.equal((await waypost.visit(link)).headers["location"], "https://www.example.com/?a=1");
+    const reply = await waypost.visit(link);
+    assert.equal(reply.status, 302, reply.text);
+    assert.equal(reply.headers["location"], "https://www.example.com/?a=1");
     const [before = "", after = ""] = MESSAGE.split('<a href=3D"https://www.example.com/?a=3D1">');
     assert.ok(text.startsWith(before.slice(0, before.indexOf("<p>"))));
     assert.ok(text.endsWith(after.slice(after.indexOf("\r\n--b\r\nContent-Type: text/plain"))));
