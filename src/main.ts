@@ -158,7 +158,7 @@ function startOperationalEvents(parts: {
   store: Store;
   edgeStats: EdgeStatsBook;
   log: Logger;
-  up: <T extends { stop(): Promise<void> }>(part: T) => T;
+  up: Up;
 }): { readonly record: RecordOperationalEvent; readonly reports: OperationalReports } {
   const { config, store, edgeStats } = parts;
   const log = parts.log.child({ area: "operational" });
