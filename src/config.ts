@@ -29,6 +29,8 @@ interface Setting<T> {
   readonly secret?: true;
 }
 
+/** A machine has 64 writer slots, and each worker needs one twice during a restart. */
+const MAX_EDGE_WORKERS = 32;
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
 export const SETTINGS = {
@@ -141,8 +143,8 @@ export const SETTINGS = {
   ),
   edgeWorkers: setting(
     "cores - 1, at least 1",
-    wholeNumber(Math.max(1, availableParallelism() - 1), 1, 128),
-    "Edge processes that share the edge's port.",
+    wholeNumber(Math.min(MAX_EDGE_WORKERS, Math.max(1, availableParallelism() - 1)), 1, MAX_EDGE_WORKERS),
+    "Edge processes that share the edge's port, 32 at most. Up to 16 overlap two commits each.",
   ),
   edgeCommitDeadlineMs: setting(
     "25",

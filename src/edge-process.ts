@@ -9,9 +9,10 @@ import { startHeartbeat, tellSupervisor } from "./supervised.ts";
  * (lmdb's, OpenSSL's). So it collects early and often (measured: docs/edge-performance.md).
  */
 export const EDGE_NODE_OPTIONS = [
-  "--max-semi-space-size=4",
+  "--max-semi-space-size=8",
   "--initial-old-space-size=16",
   "--heap-growing-percent=10",
+  "--no-parallel-scavenge",
 ] as const;
 
 /** After this a worker that can't finish is ended all the same; the supervisor would kill it soon after. */

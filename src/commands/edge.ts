@@ -10,6 +10,8 @@ import { createLogger } from "../ops/logger.ts";
 import { withHeartbeat } from "../supervised.ts";
 
 const MEGABYTE = 1024 * 1024;
+/** For two spools, twice during a restart. */
+const SLOTS_PER_WORKER = 4;
 
 export async function edge(config: Config): Promise<void> {
   // Until there is a worker nothing is under way that would have to be finished.
@@ -30,6 +32,7 @@ export async function edge(config: Config): Promise<void> {
     snapshotPath: join(config.dataDir, SNAPSHOT_FILE),
     masterSecret: readMasterSecret(config.dataDir, config.secret),
     slots,
+    spools: slots.count >= SLOTS_PER_WORKER * config.edgeWorkers ? 2 : 1,
     spoolDirectory: join(config.dataDir, SPOOL_FOLDER),
     maxSpoolBytes: Math.floor((config.spoolMaxMb * MEGABYTE) / config.edgeWorkers),
     commitDeadlineMs: config.edgeCommitDeadlineMs,

@@ -3,7 +3,14 @@
  * slots taken) redirects all the same, counts what it loses and tries again.
  */
 
-import { openSpool, type RecordOutcome, type Spool, type SpoolStats } from "./spool.ts";
+import {
+  openSpool,
+  READINESS,
+  type Readiness,
+  type RecordOutcome,
+  type Spool,
+  type SpoolStats,
+} from "./spool.ts";
 import { DamagedSpool } from "./spool-environment.ts";
 import type { ObservedEvent } from "./spool-record.ts";
 import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
@@ -52,6 +59,16 @@ export class SpoolKeeper {
     if (this.#open !== undefined) return this.#open.spool.record(event);
     this.#lostWithoutSpool += 1;
     return Promise.resolve("lost");
+  }
+
+  /** `failing` also while there is no spool. */
+  get readiness(): Readiness {
+    return this.#open?.spool.readiness ?? READINESS.failing;
+  }
+
+  /** As {@link Spool.lastCommitMs}. Where there is no spool, it comes after all others. */
+  get lastCommitMs(): number {
+    return this.#open?.spool.lastCommitMs ?? Number.POSITIVE_INFINITY;
   }
 
   stats(): KeptSpoolStats {

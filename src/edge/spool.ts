@@ -27,6 +27,13 @@ export interface SpoolOptions {
 /** `stored`: on disk, after fsync. `lost`: there was no room for it. */
 export type RecordOutcome = "stored" | "lost";
 
+/**
+ * How near the next commit is. `collecting`: a group is being put together. `idle`: an event would begin one. `committing`: it
+ * would be in the next one. `failing`: nobody knows, or there is no room. Higher is nearer.
+ */
+export const READINESS = { failing: 0, committing: 1, idle: 2, collecting: 3 } as const;
+export type Readiness = (typeof READINESS)[keyof typeof READINESS];
+
 export interface SpoolStats {
   readonly storedEvents: number;
   readonly lostEvents: number;
@@ -45,7 +52,7 @@ export interface SpoolStats {
 
 const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as const;
 
-const MAX_PENDING_BYTES = 32 * 1024 * 1024;
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 250;
 /** Larger groups gain nothing more, hold the write lock that ingest needs for longer, and fit less well on a disk that is nearly full. */
 const MAX_BYTES_PER_COMMIT = 256 * 1024;
@@ -118,6 +125,17 @@ export class Spool {
     this.#pendingEvents += 1;
     this.#pendingBytes += row.length;
     return group.outcome;
+  }
+
+  get readiness(): Readiness {
+    if (this.#retry !== undefined || this.#isFull()) return READINESS.failing;
+    if (this.#committing) return READINESS.committing;
+    return this.#groups.length === 0 ? READINESS.idle : READINESS.collecting;
+  }
+
+  /** When the last commit began, on the monotonic clock. */
+  get lastCommitMs(): number {
+    return this.#lastStartMs;
   }
 
   stats(): SpoolStats {
@@ -243,14 +261,18 @@ export class Spool {
   }
 
   #hasRoom(bytes: number): boolean {
-    if (this.#closed || this.#pendingBytes + bytes > this.#maxPendingBytes) return false;
+    return !this.#closed && this.#pendingBytes + bytes <= this.#maxPendingBytes && !this.#isFull();
+  }
+
+  /** Looks at the size from time to time: it costs more than an event. */
+  #isFull(): boolean {
     const monotonicMs = performance.now();
-    if (monotonicMs >= this.#nextSizeCheckMs) {
+    if (!this.#closed && monotonicMs >= this.#nextSizeCheckMs) {
       this.#nextSizeCheckMs = monotonicMs + SIZE_CHECK_INTERVAL_MS;
       this.#full = usedBytes(this.#environment) >= this.#maxBytes;
       this.#headroom.keep();
     }
-    return !this.#full;
+    return this.#full;
   }
 
   #observe(durationMs: number): void {

@@ -8,8 +8,8 @@ import { createCounters, type EdgeCounters, type EdgeCounts } from "./counters.t
 import { createEdgeHandler } from "./handler.ts";
 import { type EdgeLimits, type EdgeServer, type ListenAddress, startEdgeServer } from "./server.ts";
 import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
-import { type KeptSpoolStats, SpoolKeeper } from "./spool-keeper.ts";
 import type { SlotRange } from "./spool-slot.ts";
+import { Spools, type SpoolsStats } from "./spools.ts";
 import { followTicketKeys, tlsOptions } from "./tls.ts";
 
 /** Constant messages, variables as fields; nothing about a single click. */
@@ -35,6 +35,8 @@ export interface EdgeOptions {
   readonly maxSpoolBytes: number;
   /** Default: the first {@link DEFAULT_SLOTS}. Machines that share an event store need ranges of their own. */
   readonly slots?: SlotRange;
+  /** How many the worker writes in turn; each takes a slot. Default: {@link DEFAULT_SPOOLS}. */
+  readonly spools?: number;
   readonly commitDeadlineMs: number;
   /** Addresses and CIDRs whose forwarding headers count. */
   readonly trustedProxies: readonly string[];
@@ -49,7 +51,7 @@ export interface EdgeStats {
   /** `undefined` until there has been a snapshot: every reply is then a 503. */
   readonly snapshotVersion: number | undefined;
   readonly counts: EdgeCounts;
-  readonly spool: KeptSpoolStats;
+  readonly spool: SpoolsStats;
 }
 
 export interface EdgeWorker {
@@ -62,6 +64,7 @@ export interface EdgeWorker {
   flush(deadlineMs: number): Promise<void>;
 }
 
+const DEFAULT_SPOOLS = 2;
 /** Enough for the workers of one machine, twice during a restart. */
 const DEFAULT_SLOTS: SlotRange = { first: 0, count: 64 };
 /** How long a client may go on using an open connection while the worker drains. */
@@ -87,7 +90,8 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
       else log.error({ problem }, "snapshot not usable");
     },
   });
-  const spool = new SpoolKeeper({
+  const spool = new Spools({
+    count: options.spools ?? DEFAULT_SPOOLS,
     directory: options.spoolDirectory,
     slots: options.slots ?? DEFAULT_SLOTS,
     maxBytes: options.maxSpoolBytes,
@@ -161,7 +165,7 @@ interface WorkerParts {
   readonly server: EdgeServer;
   readonly secure: EdgeServer | undefined;
   readonly follower: SnapshotFollower;
-  readonly spool: SpoolKeeper;
+  readonly spool: Spools;
   readonly lossReport: NodeJS.Timeout;
   readonly counters: EdgeCounts;
   readonly state: { isStopping: boolean };
@@ -188,7 +192,7 @@ function workerOf({ server, secure, follower, spool, lossReport, counters, state
 }
 
 /** Says what was lost since the last look, and why. */
-function reportLosses(spool: SpoolKeeper, { log, maxSpoolBytes, lossReportMs }: EdgeOptions): NodeJS.Timeout {
+function reportLosses(spool: Spools, { log, maxSpoolBytes, lossReportMs }: EdgeOptions): NodeJS.Timeout {
   let told = 0;
   return setInterval(() => {
     const { lostEvents, failure } = spool.stats();

@@ -19,7 +19,7 @@ test("when storage hangs a recipient waits for the deadline at most, and the eve
   await using installation = await createInstallation();
   const worker = await installation.startWorker({ commitDeadlineMs: DEADLINE_MS });
   const { port } = worker.address;
-  const slot = join(installation.dataDir, "spool", String(worker.stats().spool.slot));
+  const slot = join(installation.dataDir, "spool", String(worker.stats().spool.slots[0]));
   const holder = spawn(process.execPath, [HOLD_SPOOL_PROGRAM, slot], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -52,7 +52,7 @@ test("with a full disk clicks go on, nothing is corrupted, and what waited is re
     edge: { ...edge, listen: { host: "127.0.0.1", port }, commitDeadlineMs: DEADLINE_MS },
     edgeCount: 1,
   };
-  // No file larger than 1 MB: to the worker that is a disk without room. Without the trap it would be a signal.
+  // No file larger than 1 MB, of which there is one for each of its spools: to the worker that is a disk without room. Without the trap it would be a signal.
   const limited = `trap "" XFSZ; ulimit -f 2048; exec "$@"`;
   const program = [process.execPath, TREE_PROGRAM, ...treeArguments("edge", settings)];
   const worker = spawn("sh", ["-c", limited, "sh", ...program], {
@@ -74,7 +74,7 @@ test("with a full disk clicks go on, nothing is corrupted, and what waited is re
     sent += answers.length;
     assert.ok(answers.every(({ status }) => status === 302));
   };
-  while (sent < 1000) await burst();
+  while (sent < 2000) await burst();
   await t.waitFor(() => assert.ok((heard?.spool.failedCommits ?? 0) > 0), WAIT);
   await burst();
   assert.equal(worker.exitCode, null);
