@@ -20,6 +20,8 @@ export interface EdgeHandlerDeps {
   readonly counters: EdgeCounters;
   readonly now: () => number;
   readonly commitDeadlineMs: number;
+  /** For a client that doesn't read its reply. */
+  readonly silenceTimeoutMs: number;
   readonly trustedProxies?: BlockList;
   /** False for an address that asked too often. */
   readonly isWithinLimit?: (address: string, nowMs: number) => boolean;
@@ -95,6 +97,10 @@ function answer(deps: EdgeHandlerDeps, { request, response, kind, reply }: Excha
   // A body is never read: the connection ends instead.
   if (isLast) response.once("finish", () => request.socket.destroySoon());
   response.end(request.method === "HEAD" ? undefined : reply.body);
+  // Behind an earlier reply, or larger than what the system takes: then it is up to the client when it goes. Node sets its own
+  // time limit for the next request once it has gone.
+  if (response.socket === null || response.socket.writableLength > 0)
+    request.socket.setTimeout(deps.silenceTimeoutMs);
 }
 
 function recordedLink(decision: Decision): LinkToken | undefined {

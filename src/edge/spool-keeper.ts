@@ -9,13 +9,14 @@ import {
   type Readiness,
   type RecordOutcome,
   type Spool,
+  type SpoolOptions,
   type SpoolStats,
 } from "./spool.ts";
 import { DamagedSpool } from "./spool-environment.ts";
 import type { ObservedEvent } from "./spool-record.ts";
 import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
 
-export interface SpoolKeeperOptions {
+export interface SpoolKeeperOptions extends Pick<SpoolOptions, "isOtherCommitting" | "onCommitEnd"> {
   readonly directory: string;
   readonly slots: SlotRange;
   readonly maxBytes: number;
@@ -59,6 +60,11 @@ export class SpoolKeeper {
     if (this.#open !== undefined) return this.#open.spool.record(event);
     this.#lostWithoutSpool += 1;
     return Promise.resolve("lost");
+  }
+
+  /** As {@link Spool.otherCommitEnded}. */
+  otherCommitEnded(startedMs: number): void {
+    this.#open?.spool.otherCommitEnded(startedMs);
   }
 
   /** `failing` also while there is no spool. */
@@ -118,14 +124,14 @@ const NO_SPOOL: SpoolStats = {
 };
 
 /** The first free slot that opens. One whose files are damaged is left for good by this writer; its neighbour does as well. */
-function openFirst({ directory, slots, maxBytes, onDamaged }: SpoolKeeperOptions): OpenSpool {
+function openFirst({ directory, slots, maxBytes, onDamaged, ...options }: SpoolKeeperOptions): OpenSpool {
   let failure: unknown = new Error(`all ${slots.count} spool slots from ${slots.first} on are in use`);
   let failures = 0;
   for (let number = slots.first; number < slots.first + slots.count && failures < MAX_FAILURES; number += 1) {
     const slot = claimSlot(directory, number);
     if (slot === undefined) continue;
     try {
-      return { spool: openSpool({ ...slot, maxBytes }), slot };
+      return { spool: openSpool({ ...options, ...slot, maxBytes }), slot };
     } catch (error) {
       if (error instanceof DamagedSpool) onDamaged(number, setAside(slot, error));
       else failures += 1;

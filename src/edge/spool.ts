@@ -22,6 +22,10 @@ export interface SpoolOptions {
   /** What may wait in memory for a disk that is slow or full. */
   readonly maxPendingBytes?: number;
   readonly retryMs?: number;
+  /** Whether a spool beside this one has a commit under way: a small group then waits for {@link Spool.otherCommitEnded}. */
+  readonly isOtherCommitting?: () => boolean;
+  /** Called when a commit has ended, well or not, with when it began on the monotonic clock. */
+  readonly onCommitEnd?: (startedMs: number) => void;
 }
 
 /** `stored`: on disk, after fsync. `lost`: there was no room for it. */
@@ -62,7 +66,7 @@ const SIZE_CHECK_INTERVAL_MS = 100;
  * a group therefore waits until it has so many events; larger ones leave the disk idle (measured: docs/edge-performance.md).
  */
 const WORTH_A_COMMIT = 24;
-/** Counted from the start of the commit before, so that few clients at a time never wait for company. */
+/** Counted from the start of the commit before, so that few clients at a time never wait for company. For a commit beside it a group waits as long. */
 const MAX_COLLECTING_MS = 4;
 
 interface Group {
@@ -84,6 +88,9 @@ export class Spool {
   readonly #maxBytes: number;
   readonly #maxPendingBytes: number;
   readonly #retryMs: number;
+  readonly #isOtherCommitting: () => boolean;
+  readonly #onCommitEnd: (startedMs: number) => void;
+  readonly #sizeCheck: NodeJS.Timeout;
   readonly #latencyCounts: number[] = [...COMMIT_LATENCY_BOUNDS_MS.map(() => 0), 0];
   #latencySumMs = 0;
   #groups: Group[] = [];
@@ -99,7 +106,10 @@ export class Spool {
   #lastStartMs = 0;
   #closed = false;
   #full = false;
-  #nextSizeCheckMs = 0;
+  #isCollecting = false;
+  /** When the last commit began, here or in a spool beside this one. */
+  #collectingSinceMs = 0;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(options: SpoolOptions, environment: RootDatabase<Buffer, Buffer>) {
     this.#environment = environment;
@@ -108,6 +118,10 @@ export class Spool {
     this.#maxBytes = options.maxBytes;
     this.#maxPendingBytes = options.maxPendingBytes ?? MAX_PENDING_BYTES;
     this.#retryMs = options.retryMs ?? RETRY_MS;
+    this.#isOtherCommitting = options.isOtherCommitting ?? (() => false);
+    this.#onCommitEnd = options.onCommitEnd ?? (() => undefined);
+    this.#sizeCheck = setInterval(() => this.#checkSize(), SIZE_CHECK_INTERVAL_MS).unref();
+    this.#checkSize();
     const highest = environment.get(HIGHEST_ID_KEY);
     this.#nextId = createEventIds(options.slot, highest === undefined ? undefined : decodeId(highest));
   }
@@ -122,13 +136,15 @@ export class Spool {
     const group = this.#openGroup();
     group.entries.push({ key: encodeId(this.#nextId(event.timestampMs)), row });
     group.bytes += row.length;
+    // One that waits for another spool's commit goes as soon as it is worth a commit of its own.
+    if (group.entries.length === WORTH_A_COMMIT) this.#collect();
     this.#pendingEvents += 1;
     this.#pendingBytes += row.length;
     return group.outcome;
   }
 
   get readiness(): Readiness {
-    if (this.#retry !== undefined || this.#isFull()) return READINESS.failing;
+    if (this.#retry !== undefined || this.#full) return READINESS.failing;
     if (this.#committing) return READINESS.committing;
     return this.#groups.length === 0 ? READINESS.idle : READINESS.collecting;
   }
@@ -156,9 +172,11 @@ export class Spool {
   /** Takes no more events and gives what is pending until then to become durable. What doesn't is lost and counted. */
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#sizeCheck);
     const last = this.#groups.at(-1);
     if (last !== undefined) await within(deadlineMs, last.outcome);
     clearTimeout(this.#retry);
+    clearTimeout(this.#patience);
     this.#giveUp();
     // A commit that hangs would hold close() too; the process that ends takes it along.
     await within(deadlineMs, this.#closeFiles());
@@ -177,19 +195,45 @@ export class Spool {
     const group: Group = { entries: [], bytes: 0, outcome: promise, resolve };
     this.#groups.push(group);
     // In the check phase: every request that this turn of the event loop has read is in the group by then.
-    if (!this.#committing && this.#retry === undefined) this.#commitOnceCollected();
+    this.#collect();
     return group;
+  }
+
+  /** A spool beside this one has ended a commit that began at that time. */
+  otherCommitEnded(startedMs: number): void {
+    this.#collectingSinceMs = startedMs;
+    this.#collect();
+  }
+
+  #collect(): void {
+    if (this.#isCollecting || this.#committing || this.#retry !== undefined) return;
+    this.#commitOnceCollected();
   }
 
   /** Starts the next commit now when it is worth one, else when a turn of the event loop has brought nothing more. */
   #commitOnceCollected(sizeBefore?: number): void {
-    const group = this.#groups[0];
-    if (group === undefined || this.#committing) return;
-    const size = group.entries.length;
-    const isComplete = size === sizeBefore || size >= WORTH_A_COMMIT || this.#groups.length > 1;
-    if (isComplete || (size > 0 && performance.now() - this.#lastStartMs > MAX_COLLECTING_MS))
-      this.#commitNext();
-    else setImmediate(() => this.#commitOnceCollected(size));
+    this.#isCollecting = false;
+    const size = this.#groups[0]?.entries.length;
+    if (size === undefined || this.#committing) return;
+    if (size >= WORTH_A_COMMIT || this.#groups.length > 1) this.#commitNext();
+    else if (this.#isOtherCommitting()) this.#waitForOther();
+    else if (size > 0 && (size === sizeBefore || this.#isLate())) this.#commitNext();
+    else {
+      this.#isCollecting = true;
+      setImmediate(() => this.#commitOnceCollected(size));
+    }
+  }
+
+  #isLate(): boolean {
+    return performance.now() - this.#collectingSinceMs > MAX_COLLECTING_MS;
+  }
+
+  /** Its end, and the event that makes the group worth a commit, come first as a rule. A disk may hang. */
+  #waitForOther(): void {
+    this.#patience ??= setTimeout(() => {
+      this.#patience = undefined;
+      if (this.#retry === undefined) this.#commitNext();
+    }, MAX_COLLECTING_MS);
   }
 
   #commitNext(): void {
@@ -203,6 +247,7 @@ export class Spool {
     }
     const startedMs = performance.now();
     this.#lastStartMs = startedMs;
+    this.#collectingSinceMs = startedMs;
     this.#write(group).then(
       () => this.#committed(group, performance.now() - startedMs),
       async (error: unknown) => this.#commitFailed(await commitErrorCode(error)),
@@ -232,7 +277,8 @@ export class Spool {
     this.#observe(durationMs);
     this.#remove(group);
     // First, so that the next commit is under way while these are answered.
-    this.#commitOnceCollected();
+    this.#collect();
+    this.#onCommitEnd(this.#lastStartMs);
     group.resolve("stored");
   }
 
@@ -240,6 +286,7 @@ export class Spool {
     this.#failedCommits += 1;
     this.#failure = code;
     this.#committing = false;
+    this.#onCommitEnd(this.#lastStartMs);
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       this.#commitNext();
@@ -261,18 +308,12 @@ export class Spool {
   }
 
   #hasRoom(bytes: number): boolean {
-    return !this.#closed && this.#pendingBytes + bytes <= this.#maxPendingBytes && !this.#isFull();
+    return !this.#closed && this.#pendingBytes + bytes <= this.#maxPendingBytes && !this.#full;
   }
 
-  /** Looks at the size from time to time: it costs more than an event. */
-  #isFull(): boolean {
-    const monotonicMs = performance.now();
-    if (!this.#closed && monotonicMs >= this.#nextSizeCheckMs) {
-      this.#nextSizeCheckMs = monotonicMs + SIZE_CHECK_INTERVAL_MS;
-      this.#full = usedBytes(this.#environment) >= this.#maxBytes;
-      this.#headroom.keep();
-    }
-    return this.#full;
+  #checkSize(): void {
+    this.#full = usedBytes(this.#environment) >= this.#maxBytes;
+    this.#headroom.keep();
   }
 
   #observe(durationMs: number): void {

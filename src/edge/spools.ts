@@ -2,7 +2,7 @@
  * A worker's spools: more than one, so that the next group of events is on its way to the disk while the one before waits for
  * its fsync. With a single one, the time of an fsync would bound what a worker can answer (measured: docs/edge-performance.md).
  */
-import type { RecordOutcome } from "./spool.ts";
+import { READINESS, type RecordOutcome } from "./spool.ts";
 import { type KeptSpoolStats, SpoolKeeper, type SpoolKeeperOptions } from "./spool-keeper.ts";
 import type { ObservedEvent } from "./spool-record.ts";
 
@@ -20,7 +20,18 @@ export class Spools {
   readonly #keepers: readonly [SpoolKeeper, ...SpoolKeeper[]];
 
   constructor({ count, maxBytes, ...options }: SpoolsOptions) {
-    const open = (): SpoolKeeper => new SpoolKeeper({ ...options, maxBytes: Math.floor(maxBytes / count) });
+    const open = (): SpoolKeeper => {
+      const keeper: SpoolKeeper = new SpoolKeeper({
+        ...options,
+        maxBytes: Math.floor(maxBytes / count),
+        isOtherCommitting: () =>
+          this.#keepers.some((other) => other !== keeper && other.readiness === READINESS.committing),
+        onCommitEnd: (startedMs) => {
+          for (const other of this.#keepers) if (other !== keeper) other.otherCommitEnded(startedMs);
+        },
+      });
+      return keeper;
+    };
     this.#keepers = [open(), ...Array.from({ length: count - 1 }, open)];
   }
 

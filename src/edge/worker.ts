@@ -6,7 +6,13 @@ import { addressList } from "../domain/address-list.ts";
 import { createAddressLimit } from "./address-limit.ts";
 import { createCounters, type EdgeCounters, type EdgeCounts } from "./counters.ts";
 import { createEdgeHandler } from "./handler.ts";
-import { type EdgeLimits, type EdgeServer, type ListenAddress, startEdgeServer } from "./server.ts";
+import {
+  EDGE_LIMITS,
+  type EdgeLimits,
+  type EdgeServer,
+  type ListenAddress,
+  startEdgeServer,
+} from "./server.ts";
 import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
 import type { SlotRange } from "./spool-slot.ts";
 import { Spools, type SpoolsStats } from "./spools.ts";
@@ -106,6 +112,7 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     counters,
     now: Date.now,
     commitDeadlineMs: options.commitDeadlineMs,
+    silenceTimeoutMs: options.limits?.silenceTimeoutMs ?? EDGE_LIMITS.silenceTimeoutMs,
     ...(options.trustedProxies.length > 0 ? { trustedProxies: addressList(options.trustedProxies) } : {}),
     ...(options.maxRequestsPerAddress === undefined
       ? {}

@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import type { Socket } from "node:net";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import fc from "fast-check";
 
 import type { EdgeWorker } from "../../src/edge/worker.ts";
 import { ask, openSocket, readAll, sendRaw } from "./client.ts";
-import { createInstallation, type Installation, TARGET } from "./installation.ts";
+import { createInstallation, type Installation, TARGET, TENANT } from "./installation.ts";
 
 const HEADERS_TIMEOUT_MS = 300;
 const MAX_CONNECTIONS = 40;
@@ -200,6 +201,29 @@ test("connections that stay open after their reply cannot take all the places", 
   await assertStillServes();
   for (const socket of open) socket.destroy();
 });
+
+for (const [what, ofRequests] of [
+  ["a large reply", (file: string) => file.repeat(100)],
+  [
+    "replies behind small ones",
+    (file: string) => `GET /robots.txt HTTP/1.1\r\nHost: a\r\n\r\n${file.repeat(100)}`,
+  ],
+] as const) {
+  test(`a client that doesn't read ${what} is cut off in time`, async () => {
+    await using own = await createInstallation();
+    const files = { "assetlinks.json": "x".repeat(128 * 1024) };
+    await own.publish(2, new Map([["click.acme.com", { owners: [TENANT], blocked: false, files }]]));
+    const { address } = await own.startWorker({ limits: { silenceTimeoutMs: 300 } });
+    const socket = await openSocket(address.port);
+    const file = "GET /.well-known/assetlinks.json HTTP/1.1\r\nHost: click.acme.com\r\n\r\n";
+    // More than the kernels buffer between two processes.
+    socket.write(ofRequests(file));
+    await sleep(1500);
+    const replies = await readAll(socket, 1000);
+    assert.match(replies, /^HTTP\/1\.1 200 /);
+    assert.ok(replies.length < 100 * 128 * 1024, `${replies.length} bytes came`);
+  });
+}
 
 test("random bytes never make the edge redirect, fail or stop", async () => {
   const line = fc.oneof(
