@@ -30,7 +30,9 @@ test("the half that was used last is remembered, and never more than all, with t
 test("what was used longest ago makes room", () => {
   const remembered = new RecentlyUsed<number, number>(4);
   for (let key = 0; key < 100; key += 1) remembered.set(key, key);
-  const known = Array.from({ length: 100 }, (_, key) => key).filter((key) => remembered.get(key) !== undefined);
+  const known = Array.from({ length: 100 }, (_, key) => key).filter(
+    (key) => remembered.get(key) !== undefined,
+  );
   assert.ok(known.length >= 2 && known.length <= 4);
   assert.ok(known.every((key) => key >= 96));
 });

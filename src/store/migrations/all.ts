@@ -4,6 +4,7 @@ import { createEventDays, createPartitionedEvents } from "./events-001-initial.t
 import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./events-002-message-facts.ts";
 import { indexPositionsWithTimes } from "./events-003-positions.ts";
 import { indexMoreFilters } from "./events-004-more-filters.ts";
+import { indexKnownFacts } from "./events-005-known-facts.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 import { createAcmeTables } from "./state-003-acme.ts";
@@ -28,6 +29,7 @@ export function sqliteEventMigrations(): Migrations {
     "001-initial": createEventDays(SQLITE_TYPES),
     "002-message-facts": eventDaysHaveChanged,
     "004-more-filters": eventDaysHaveChanged,
+    "005-known-facts": eventDaysHaveChanged,
   };
 }
 
@@ -42,5 +44,6 @@ export function postgresEventMigrations(): Migrations {
     "002-message-facts": addMessageFacts(POSTGRES_TYPES),
     "003-positions": indexPositionsWithTimes,
     "004-more-filters": indexMoreFilters,
+    "005-known-facts": indexKnownFacts,
   };
 }
