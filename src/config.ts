@@ -159,7 +159,7 @@ export const SETTINGS = {
   edgeMaxRequestsPerAddress: setting(
     "0: any number",
     wholeNumber(0, 0, 1_000_000),
-    "Requests that one address may make to an edge worker in ten seconds; more are answered with 403.",
+    "Requests that one address (of IPv6, a /64) may make to an edge worker in ten seconds; more are answered with 403.",
   ),
   trustedProxies: setting(
     "none",

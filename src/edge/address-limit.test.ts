@@ -11,3 +11,20 @@ test("an address is refused for the rest of ten seconds after too many requests,
   assert.equal(isWithin("192.0.2.1", 59_999), false);
   assert.equal(isWithin("192.0.2.1", 60_002), true);
 });
+
+test("all addresses of an IPv6 /64 are one client, however they are written, and its neighbour is another", () => {
+  const isWithin = createAddressLimit(2);
+  const verdicts = ["2001:db8:0:7::1", "2001:DB8:0:7:ffff:ffff:ffff:ffff", "2001:db8:0:7:0:0:0:9%eth0"].map(
+    (address) => isWithin(address, 50_000),
+  );
+  assert.deepEqual(verdicts, [true, true, false]);
+  assert.equal(isWithin("2001:db8:0:8::1", 50_000), true);
+});
+
+test("what is no address is counted as it is", () => {
+  const isWithin = createAddressLimit(1);
+  assert.deepEqual(
+    ["", "", "::zz", "::zz"].map((address) => isWithin(address, 50_000)),
+    [true, false, true, false],
+  );
+});
