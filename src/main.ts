@@ -86,8 +86,11 @@ const HOUR_MS = 60 * MINUTE_MS;
 const CONSOLE_FOLDER = join(import.meta.dirname, "../dist/console");
 
 /** Starts everything but the edge. What has started is stopped again when a later part fails. */
-export async function startControl(config: Config, log: Logger): Promise<Control> {
-  const edgeStats = new EdgeStatsBook();
+export async function startControl(
+  config: Config,
+  log: Logger,
+  edgeStats = new EdgeStatsBook(),
+): Promise<Control> {
   const started: Stoppable[] = [];
   const stop = async () => {
     for (const part of started.splice(0).reverse()) await part.stop();

@@ -5,6 +5,7 @@ import type { Config } from "../config.ts";
 import { isEdgeStatsMessage } from "../edge/worker-messages.ts";
 import { forgetFirstKey } from "../first-key.ts";
 import { type Control, startControl } from "../main.ts";
+import { EdgeStatsBook } from "../ops/edge-stats.ts";
 import { createLogger, type Logger } from "../ops/logger.ts";
 import { startHeartbeat } from "../supervised.ts";
 import { awaitStore } from "./await-store.ts";
@@ -23,20 +24,19 @@ export async function control(config: Config): Promise<void> {
   if (process.send !== undefined && !process.connected) askToStop();
   const stopping = new AbortController();
   void stopAsked.then(() => stopping.abort());
-  await awaitStore(config, log, stopping.signal);
-  if (!stopping.signal.aborted) await run(config, log, stopAsked);
+  const edgeStats = new EdgeStatsBook();
+  process.on("message", (message) => {
+    if (isEdgeStatsMessage(message)) edgeStats.report(message, performance.now());
+  });
+  await awaitStore({ config, log, edgeStats, stopping: stopping.signal });
+  if (!stopping.signal.aborted) {
+    const running = await startControl(config, log, edgeStats);
+    announce(config, running, log);
+    await stopAsked;
+    await running.stop();
+  }
   clearInterval(heartbeat);
   if (process.connected) process.disconnect();
-}
-
-async function run(config: Config, log: Logger, stopAsked: Promise<void>): Promise<void> {
-  const running = await startControl(config, log);
-  process.on("message", (message) => {
-    if (isEdgeStatsMessage(message)) running.edgeStats.report(message, performance.now());
-  });
-  announce(config, running, log);
-  await stopAsked;
-  await running.stop();
 }
 
 function announce(config: Config, { apiAddress, opsAddress, firstKey }: Control, log: Logger): void {

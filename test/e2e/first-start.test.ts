@@ -45,6 +45,10 @@ test("a control process whose database is away says so in /readyz, and starts wh
   const isSaid = (text: string) =>
     t.waitFor(async () => assert.equal(await readiness(), text), { interval: 50, timeout: 60_000 });
   await isSaid("the store does not answer\n");
+  // The edge goes on meanwhile, and its clicks wait.
+  const metrics = await fetch(`http://127.0.0.1:${ops}/metrics`);
+  assert.equal(metrics.status, 200);
+  assert.match(await metrics.text(), /^waypost_spool_events 0$/m);
   await proxy.comeBack();
   await isSaid("ready\n");
   control.kill("SIGTERM");
