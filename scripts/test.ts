@@ -1,5 +1,6 @@
 /**
- * `npm test [FILE…]`: all tests, or those named, with what they need around them. PostgreSQL is the one at
+ * `npm test [FILE…]`: all tests but the console's, or those named, with what they need around them; `npm run test:console` names the
+ * console's, which walk through its pages in a browser and take as long as all others. PostgreSQL is the one at
  * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster; the certificate authority is the pebble at
  * WAYPOST_TEST_PEBBLE, else the one on PATH. The console is built when it is stale. Nothing is skipped: what is missing
  * ends the run.
@@ -30,7 +31,7 @@ const OPENSSL: NeededProgram = {
 };
 
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
-const ALL_TESTS = ["src/**/*.test.ts", "test/**/*.test.ts"];
+const ALL_BUT_THE_CONSOLE = ["src/**/*.test.ts", "test/!(console)/**/*.test.ts"];
 /** For one file: what hangs fails, and names itself. */
 const TEST_TIMEOUT_MS = 300_000;
 const BROWSER_TESTS = "test/console/";
@@ -82,7 +83,7 @@ async function runTests(
       `--test-timeout=${TEST_TIMEOUT_MS}`,
       `--test-concurrency=${Math.max(availableParallelism(), 2)}`,
       ...args,
-      ...(hasFiles ? [] : ALL_TESTS),
+      ...(hasFiles ? [] : ALL_BUT_THE_CONSOLE),
     ],
     {
       stdio: "inherit",
