@@ -130,6 +130,14 @@ export function parseExceptions(
   });
 }
 
+/** Whether somebody says anything about what is stored encrypted. */
+export function namesSecrets(body: WebhookBody): boolean {
+  const { auth_type, auth_credentials, auth_request_details, auth_token, custom_headers } = body;
+  return [auth_type, auth_credentials, auth_request_details, auth_token, custom_headers].some(
+    (value) => value !== undefined,
+  );
+}
+
 /** The secrets after what somebody sent. `before`: those that are stored; nothing of them is lost that was not named. */
 export function parseSecrets(
   body: WebhookBody,

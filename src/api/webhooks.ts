@@ -16,6 +16,7 @@ import { invalid, numberParameter } from "./query.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 import {
   CREATE_WEBHOOK,
+  namesSecrets,
   parseEvents,
   parseExceptions,
   parseSecrets,
@@ -43,6 +44,10 @@ export interface WebhookRecord {
 /** `onlyOwn` leaves out the webhooks of all subaccounts. */
 export type WebhookScope = "all" | { readonly owner: SubaccountId; readonly onlyOwn: boolean };
 
+type WebhookChange = Partial<
+  Pick<WebhookRecord, "name" | "target" | "events" | "active" | "exceptionSubaccounts" | "sealedSecrets">
+>;
+
 export interface WebhookStore {
   create(
     webhook: Omit<WebhookRecord, "inactiveReason" | "lastSuccessfulAtMs" | "lastFailureAtMs">,
@@ -54,9 +59,8 @@ export interface WebhookStore {
   update(
     id: string,
     scope: WebhookScope,
-    change: Partial<
-      Pick<WebhookRecord, "name" | "target" | "events" | "active" | "exceptionSubaccounts" | "sealedSecrets">
-    >,
+    /** Made from what is stored, and nothing can come in between. */
+    change: (stored: WebhookRecord) => WebhookChange,
     position: number,
   ): Promise<boolean>;
   remove(id: string, scope: WebhookScope): Promise<boolean>;
@@ -283,27 +287,38 @@ async function create(call: Call, body: Static<typeof CREATE_WEBHOOK>, deps: Web
 }
 
 async function update(call: Call, body: WebhookBody, deps: WebhookDeps): Promise<Reply> {
-  const before = await findWebhook(call, deps.webhooks, writeScope(call.tenant));
-  const stored = deps.box.open(before.id, before.sealedSecrets);
-  const secrets = { ...parseSecrets(body, stored, deps.targetPolicy), signing: stored.signing };
-  const target =
-    body.target === undefined ? before.target : parseTarget(body.target, "target", deps.targetPolicy);
+  const scope = writeScope(call.tenant);
+  const before = await findWebhook(call, deps.webhooks, scope);
+  const { id } = before;
+  const { target = before.target, sealedSecrets = before.sealedSecrets } = changeOf(before, body, deps);
+  if (target !== before.target)
+    await testTarget({ id, version: 0, target, secrets: deps.box.open(id, sealedSecrets) }, call, deps);
+  const position = await deps.positions[before.kind].last();
+  // From what is stored by now: the test takes its time, and what somebody changed meanwhile stays.
+  const change = (stored: WebhookRecord) => changeOf(stored, body, deps);
+  if (!(await deps.webhooks.update(id, scope, change, position))) throw webhookNotFound(call);
+  return results({ id, links: [validateLink(id)] });
+}
+
+/** What somebody asks for, and nothing else: what is not named keeps what others write. */
+function changeOf(stored: WebhookRecord, body: WebhookBody, deps: WebhookDeps): WebhookChange {
   const exceptions = body.exception_subaccounts;
-  const change = {
-    target,
-    sealedSecrets: deps.box.seal(before.id, secrets),
+  return {
+    ...(body.target !== undefined && { target: parseTarget(body.target, "target", deps.targetPolicy) }),
+    ...(namesSecrets(body) && { sealedSecrets: sealedAfter(stored, body, deps) }),
     ...(body.name !== undefined && { name: body.name }),
-    ...(body.events !== undefined && { events: parseEvents(body.events, before.kind) }),
+    ...(body.events !== undefined && { events: parseEvents(body.events, stored.kind) }),
     ...(body.active !== undefined && { active: body.active }),
     ...(exceptions !== undefined && {
-      exceptionSubaccounts: parseExceptions(exceptions, before.allSubaccounts),
+      exceptionSubaccounts: parseExceptions(exceptions, stored.allSubaccounts),
     }),
   };
-  if (target !== before.target) await testTarget({ id: before.id, version: 0, target, secrets }, call, deps);
-  const position = await deps.positions[before.kind].last();
-  if (!(await deps.webhooks.update(before.id, writeScope(call.tenant), change, position)))
-    throw webhookNotFound(call);
-  return results({ id: before.id, links: [validateLink(before.id)] });
+}
+
+function sealedAfter({ id, sealedSecrets }: WebhookRecord, body: WebhookBody, deps: WebhookDeps): string {
+  const before = deps.box.open(id, sealedSecrets);
+  const secrets = { ...parseSecrets(body, before, deps.targetPolicy), signing: before.signing };
+  return deps.box.seal(id, secrets);
 }
 
 async function validate(call: Call, deps: WebhookDeps): Promise<Reply> {
@@ -316,12 +331,15 @@ async function validate(call: Call, deps: WebhookDeps): Promise<Reply> {
 
 async function rotateSecret(call: Call, deps: WebhookDeps): Promise<Reply> {
   const hours = numberParameter(call.query, "overlap_hours", OVERLAP_HOURS);
-  const webhook = await findWebhook(call, deps.webhooks, writeScope(call.tenant));
-  const secrets = deps.box.open(webhook.id, webhook.sealedSecrets);
-  const signing = rotate(secrets.signing, hours * HOUR_MS, deps.now());
-  const sealedSecrets = deps.box.seal(webhook.id, { ...secrets, signing });
   const scope = writeScope(call.tenant);
-  if (!(await deps.webhooks.update(webhook.id, scope, { sealedSecrets }, 0))) throw webhookNotFound(call);
+  const { id, sealedSecrets } = await findWebhook(call, deps.webhooks, scope);
+  let signing = deps.box.open(id, sealedSecrets).signing;
+  const change = (stored: WebhookRecord) => {
+    const secrets = deps.box.open(id, stored.sealedSecrets);
+    signing = rotate(secrets.signing, hours * HOUR_MS, deps.now());
+    return { sealedSecrets: deps.box.seal(id, { ...secrets, signing }) };
+  };
+  if (!(await deps.webhooks.update(id, scope, change, 0))) throw webhookNotFound(call);
   const { current, previous } = signing;
   return results({
     signing_secret: current,

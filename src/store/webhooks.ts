@@ -46,9 +46,15 @@ export interface Webhooks {
   find(id: string, scope: WebhookScope): Promise<StoredWebhook | undefined>;
   /**
    * What waits for another attempt is tried at once. One that becomes active goes on behind `position`: what happened
-   * before is not sent, and a batch under way is given up. `false`: there is no such webhook.
+   * before is not sent, and a batch under way is given up. `false`: there is no such webhook. A change that is a
+   * function is made from what is stored, and nothing can come in between.
    */
-  update(id: string, scope: WebhookScope, change: WebhookChange, position: number): Promise<boolean>;
+  update(
+    id: string,
+    scope: WebhookScope,
+    change: WebhookChange | ((stored: StoredWebhook) => WebhookChange),
+    position: number,
+  ): Promise<boolean>;
   remove(id: string, scope: WebhookScope): Promise<boolean>;
   /** What waits for another attempt is tried at once. */
   retryNow(id: string): Promise<void>;
@@ -79,13 +85,14 @@ export function createWebhooks(state: StateDatabase): Webhooks {
       write(async (transaction) => {
         const found = await select(transaction, scope).where("webhooks.id", "=", id).executeTakeFirst();
         if (found === undefined) return false;
+        const applied = typeof change === "function" ? change(toWebhook(found)) : change;
         await bumpWebhookVersion(transaction);
         await transaction
           .updateTable("webhooks")
-          .set({ ...toColumns(change), changed_in_version: WEBHOOK_VERSION })
+          .set({ ...toColumns(applied), changed_in_version: WEBHOOK_VERSION })
           .where("id", "=", id)
           .execute();
-        const isSwitchedOn = change.active === true && !found.active;
+        const isSwitchedOn = applied.active === true && !found.active;
         await (isSwitchedOn ? goOnBehind(transaction, id, position) : makeDue(transaction, id));
         return true;
       }),

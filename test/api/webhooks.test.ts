@@ -225,6 +225,33 @@ onBothDatabases("webhooks API", (database) => {
     assert.deepEqual(newer.complaints, ["it is not signed"]);
   });
 
+  test("a secret that is rotated while a new target is being tested stays rotated", async (t) => {
+    const target = await receiver(t);
+    const { id, signing_secret: first } = await create({ target: target.url });
+    const answer = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    let secret = first;
+    const slow = await receiver(t, {
+      secrets: () => [secret],
+      behave: (response) => {
+        asked.resolve();
+        void answer.promise.then(() => response.end("OK"));
+      },
+    });
+    const moving = api.call("PUT", `${WEBHOOKS}/${id}`, {
+      body: { target: slow.url, name: "Moved", custom_headers: { "x-api-key": "abcd" } },
+    });
+    await asked.promise;
+    const rotated = await api.call("POST", `${WEBHOOKS}/${id}/rotate-secret?overlap_hours=0`);
+    secret = rotated.json.results.signing_secret;
+    answer.resolve();
+    assert.equal((await moving).status, 200);
+    assert.deepEqual([(await get(id)).target, (await get(id)).name], [slow.url, "Moved"]);
+    assert.equal((await api.call("POST", `${WEBHOOKS}/${id}/validate`)).status, 200);
+    assert.deepEqual(slow.complaints, []);
+    assert.equal(slow.batches.at(-1)?.headers["x-api-key"], "abcd");
+  });
+
   test("X-MSYS-SUBACCOUNT says whose events a webhook gets, and whose webhooks are seen", async (t) => {
     const target = await receiver(t);
     const everybody = await create({ target: target.url, exception_subaccounts: [2, "1"] });
