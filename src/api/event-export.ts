@@ -6,6 +6,7 @@ import { Type } from "typebox";
 import type { EventStore } from "../events/event-store.ts";
 import { type ExportFormat, exportEvents } from "../events/export.ts";
 import { FILTER_PARAMETERS, parseFilter, parseTimes, TIME_PARAMETERS } from "./event-query.ts";
+import { limitOpenReplies } from "./open-replies.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
 
 export interface EventExportDeps {
@@ -13,6 +14,8 @@ export interface EventExportDeps {
   readonly now: () => number;
 }
 
+/** One holds a few pages, and reads the store for as long as it goes on. */
+const LIMIT = { what: "exports", ofAKey: 4, inAll: 16 };
 /** Not objects, of which sixteen would be read ahead: pages are large. */
 const AS_BYTES = { objectMode: false, highWaterMark: 65_536 };
 const CONTENT_TYPES: Readonly<Record<ExportFormat, string>> = {
@@ -21,6 +24,8 @@ const CONTENT_TYPES: Readonly<Record<ExportFormat, string>> = {
 };
 
 export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
+  const limit = limitOpenReplies(LIMIT);
+  const exportAs = (format: ExportFormat, call: Call) => exportReply(call, { ...deps, format, limit });
   const base = { method: "GET", grant: "message_events/view", tag: "Events" } as const;
   const query = [...TIME_PARAMETERS, ...FILTER_PARAMETERS];
   return [
@@ -29,11 +34,11 @@ export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
       url: "/api/v1/events/message.csv",
       summary: "Export events as CSV",
       description:
-        "RFC 4180, a column for each field, objects and lists as JSON. A cell that a spreadsheet would take for a formula begins with an apostrophe.",
+        "RFC 4180, a column for each field, objects and lists as JSON. A cell that a spreadsheet would take for a formula begins with an apostrophe. At most four exports of a key may be open at once.",
       query,
       replies: { 200: Type.String() },
       streams: "text/csv",
-      handle: async (call) => exportAs("csv", call, deps),
+      handle: async (call) => exportAs("csv", call),
     }),
     route({
       ...base,
@@ -42,17 +47,22 @@ export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
       query,
       replies: { 200: Type.String() },
       streams: "application/x-ndjson",
-      handle: async (call) => exportAs("ndjson", call, deps),
+      handle: async (call) => exportAs("ndjson", call),
     }),
   ];
 }
 
-function exportAs(format: ExportFormat, call: Call, { events, now }: EventExportDeps): Reply {
+interface Export extends EventExportDeps {
+  readonly format: ExportFormat;
+  readonly limit: ReturnType<typeof limitOpenReplies>;
+}
+
+function exportReply(call: Call, { events, now, format, limit }: Export): Reply {
   const query = { ...parseTimes(call, now()), ...parseFilter(call) };
   return {
     status: 200,
     contentType: CONTENT_TYPES[format],
     headers: { "content-disposition": `attachment; filename="events.${format}"` },
-    body: Readable.from(exportEvents(events, query, format), AS_BYTES),
+    body: limit(call.principal.keyId, () => Readable.from(exportEvents(events, query, format), AS_BYTES)),
   };
 }

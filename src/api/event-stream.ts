@@ -3,28 +3,31 @@ import { Readable } from "node:stream";
 
 import { Type } from "typebox";
 
-import { AppError } from "../domain/errors.ts";
 import type { ListenOptions, LiveTail, TailStep } from "../events/live-tail.ts";
 import { toMessageEvent } from "../events/message-event.ts";
 import { FILTER_PARAMETERS, parseFilter } from "./event-query.ts";
+import type { ApiKeyStore } from "./keys.ts";
+import { limitOpenReplies } from "./open-replies.ts";
 import { invalid } from "./query.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
 
 export interface EventStreamDeps {
   readonly tail: Pick<LiveTail, "listen">;
+  readonly apiKeys: Pick<ApiKeyStore, "find">;
   readonly now: () => number;
 }
 
-const MAX_STREAMS = 100;
-const MAX_STREAMS_OF_A_KEY = 10;
+const LIMIT = { what: "streams", ofAKey: 10, inAll: 100 };
 /** Shorter than proxies wait. */
 const HEARTBEAT_MS = 15_000;
-/** Clients come back by themselves, with their key: one that is revoked meanwhile stays out. */
+/** Clients come back by themselves. */
 const LIFETIME_MS = 3_600_000;
+/** How long a key that was revoked goes on seeing events. */
+const KEY_CHECK_MS = 5000;
 const RETRY_MS = 2000;
 
 export function eventStreamRoutes(deps: EventStreamDeps): readonly Route[] {
-  const open = new Map<string, number>();
+  const limit = limitOpenReplies(LIMIT);
   return [
     route({
       method: "GET",
@@ -33,41 +36,23 @@ export function eventStreamRoutes(deps: EventStreamDeps): readonly Route[] {
       tag: "Events",
       summary: "Follow events as they come",
       description:
-        "Server-sent events: `data` is an event as in a search, `id` its position. With `Last-Event-ID` the stream goes on behind that position. It ends after an hour, or when it is read too slowly; clients then come back.",
+        "Server-sent events: `data` is an event as in a search, `id` its position. With `Last-Event-ID` the stream goes on behind that position. It ends after an hour, when it is read too slowly, and when its key is revoked; clients then come back.",
       query: [
         ...FILTER_PARAMETERS,
         { name: "last_event_id", description: "Instead of the header `Last-Event-ID`" },
       ],
       replies: { 200: Type.String() },
       streams: "text/event-stream",
-      handle: async (call) => stream(call, open, deps),
+      handle: async (call) => stream(call, limit, deps),
     }),
   ];
 }
 
-function stream(call: Call, open: Map<string, number>, { tail, now }: EventStreamDeps): Reply {
-  const filter = parseFilter(call);
-  const after = parsePosition(call);
-  const { keyId } = call.principal;
-  const total = [...open.values()].reduce((sum, count) => sum + count, 0);
-  if ((open.get(keyId) ?? 0) >= MAX_STREAMS_OF_A_KEY || total >= MAX_STREAMS) {
-    throw new AppError(
-      "rate_limited",
-      `At most ${MAX_STREAMS_OF_A_KEY} streams of a key and ${MAX_STREAMS} in all may be open at once`,
-    );
-  }
-  open.set(keyId, (open.get(keyId) ?? 0) + 1);
-  const endsMs = now() + LIFETIME_MS;
-  const options = { filter, after, heartbeatMs: HEARTBEAT_MS };
-  const body = Readable.from(
-    serverSentEvents(tail, options, () => now() >= endsMs),
-    { objectMode: false },
+function stream(call: Call, limit: ReturnType<typeof limitOpenReplies>, deps: EventStreamDeps): Reply {
+  const options = { filter: parseFilter(call), after: parsePosition(call), heartbeatMs: HEARTBEAT_MS };
+  const body = limit(call.principal.keyId, () =>
+    Readable.from(serverSentEvents(call.principal.keyId, options, deps), { objectMode: false }),
   );
-  body.once("close", () => {
-    const left = (open.get(keyId) ?? 1) - 1;
-    if (left === 0) open.delete(keyId);
-    else open.set(keyId, left);
-  });
   return {
     status: 200,
     contentType: "text/event-stream",
@@ -85,14 +70,20 @@ function parsePosition({ query, headers }: Call): number | undefined {
 }
 
 async function* serverSentEvents(
-  tail: EventStreamDeps["tail"],
+  keyId: string,
   options: ListenOptions,
-  isOver: () => boolean,
+  { tail, apiKeys, now }: EventStreamDeps,
 ): AsyncGenerator<string> {
+  const endsMs = now() + LIFETIME_MS;
+  let checkedMs = now();
   yield `retry: ${RETRY_MS}\n\n`;
   for await (const step of tail.listen(options)) {
+    if (now() - checkedMs >= KEY_CHECK_MS) {
+      if ((await apiKeys.find(keyId)) === undefined) return;
+      checkedMs = now();
+    }
     yield toText(step);
-    if (isOver()) return;
+    if (now() >= endsMs) return;
   }
 }
 

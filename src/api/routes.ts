@@ -93,7 +93,7 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...eventRoutes({ events: store.events, now }),
     ...eventDocumentationRoutes(),
     ...eventExportRoutes({ events: store.events, now }),
-    ...eventStreamRoutes({ tail: deps.tail, now }),
+    ...eventStreamRoutes({ tail: deps.tail, apiKeys: store.apiKeys, now }),
     ...webhookRoutes({ ...deps.webhooks, webhooks: store.webhooks, now }),
     ...webhookReplayRoutes({ ...deps.webhooks, ...store }),
     ...webhookEventRoutes(),

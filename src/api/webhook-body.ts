@@ -6,7 +6,7 @@ import { EVENT_TYPES } from "../domain/event.ts";
 import { OPERATIONAL_KINDS } from "../domain/operational-event.ts";
 import { MAX_SUBACCOUNT_ID, type SubaccountId } from "../domain/subaccount.ts";
 import { parseCustomHeaders } from "../webhooks/custom-headers.ts";
-import { parseTarget, type TargetPolicy } from "../webhooks/target-url.ts";
+import { isSameOrigin, parseTarget, type TargetPolicy } from "../webhooks/target-url.ts";
 import {
   AUTH_TYPES,
   type TokenField,
@@ -159,6 +159,35 @@ export function parseSecrets(
   return { auth, customHeaders, ...(token === undefined ? {} : { token }) };
 }
 
+/**
+ * Throws for what is stored and would go on being used: for a target of another origin. Who may change a webhook may
+ * not read its secrets, and a target of theirs would be told them.
+ */
+export function refuseKeptSecrets(
+  { auth_type: type, auth_credentials, auth_request_details, auth_token, custom_headers }: WebhookBody,
+  { auth, token, customHeaders }: Omit<WebhookSecrets, "signing">,
+): void {
+  const staysAuth = (type ?? auth.type) === auth.type;
+  if (staysAuth && auth.type === "basic" && isKept(auth_credentials))
+    throw mustBeSentAgain("auth_credentials.password", "target");
+  if (staysAuth && auth.type === "oauth2" && isKept(auth_request_details?.body))
+    throw mustBeSentAgain("auth_request_details.body", "target");
+  if (token !== undefined && isKept(auth_token)) throw mustBeSentAgain("auth_token", "target");
+  if (Object.keys(customHeaders).length > 0 && isKept(custom_headers))
+    throw mustBeSentAgain("custom_headers", "target");
+}
+
+function isKept(given: object | string | undefined): boolean {
+  if (typeof given !== "object") return given === undefined || given === MASK;
+  return Object.values(given).includes(MASK);
+}
+
+function mustBeSentAgain(field: string, moved: string): AppError {
+  return invalid(
+    `field '${field}' must be sent again, unmasked: '${moved}' is on another server, and what is stored does not go there`,
+  );
+}
+
 function parseAuth(body: WebhookBody, before: WebhookAuth | undefined, policy: TargetPolicy): WebhookAuth {
   switch (body.auth_type ?? before?.type ?? "none") {
     case "none":
@@ -202,13 +231,16 @@ function parseOAuth2(
   const entries = Object.entries(body);
   if (entries.length > MAX_TOKEN_FIELDS)
     throw invalid(`field 'auth_request_details.body' may have at most ${MAX_TOKEN_FIELDS} entries`);
+  const tokenUrl = parseTarget(url, "auth_request_details.url", policy);
+  const isMoved = before !== undefined && !isSameOrigin(before.url, tokenUrl);
+  if (isMoved && isKept(body)) throw mustBeSentAgain("auth_request_details.body", "auth_request_details.url");
   const kept = entries.map(([name, value]) => [
     name,
     value === MASK ? keptValue(before?.body[name], "auth_request_details.body") : value,
   ]);
   return {
     type: "oauth2",
-    url: parseTarget(url, "auth_request_details.url", policy),
+    url: tokenUrl,
     body: Object.fromEntries(kept) as Record<string, TokenField>,
   };
 }

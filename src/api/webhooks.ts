@@ -8,7 +8,7 @@ import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import { isSuccess } from "../webhooks/retry-schedule.ts";
 import type { Destination, Sent } from "../webhooks/sender.ts";
 import { newSigningSecret, rotate } from "../webhooks/signature.ts";
-import { parseTarget, type TargetPolicy } from "../webhooks/target-url.ts";
+import { isSameOrigin, parseTarget, type TargetPolicy } from "../webhooks/target-url.ts";
 import { AUTH_TYPES, WEBHOOK_KINDS, type WebhookKind, type WebhookSecrets } from "../webhooks/webhook.ts";
 import type { SecretBox } from "../webhooks/webhook-secrets.ts";
 import type { Tenant } from "./principal.ts";
@@ -20,6 +20,7 @@ import {
   parseEvents,
   parseExceptions,
   parseSecrets,
+  refuseKeptSecrets,
   shownSecrets,
   UPDATE_WEBHOOK,
   type WebhookBody,
@@ -203,7 +204,7 @@ export function webhookRoutes(deps: WebhookDeps): readonly Route[] {
       grant: "webhooks/modify",
       summary: "Update a webhook",
       description:
-        "Fields that are not given stay as they are, and so does a secret whose mask is sent back. A new target must answer a test POST with 2xx. A batch that waits for another attempt is tried at once, with what the webhook is now.",
+        "Fields that are not given stay as they are, and so does a secret whose mask is sent back. When `target` moves to another scheme, host or port, the password, `auth_request_details`, `auth_token` and `custom_headers` that the webhook has must be sent again, unmasked; when `auth_request_details.url` does, the secrets of its `body`. A new target must answer a test POST with 2xx. A batch that waits for another attempt is tried at once, with what the webhook is now.",
       body: UPDATE_WEBHOOK,
       audited,
       replies: {
@@ -279,7 +280,7 @@ async function create(call: Call, body: Static<typeof CREATE_WEBHOOK>, deps: Web
     active: body.active ?? true,
     sealedSecrets: deps.box.seal(id, secrets),
   };
-  await testTarget({ id, version: 0, target: webhook.target, secrets }, call, deps);
+  await testTarget({ id, target: webhook.target, secrets }, call, deps);
   const position = await deps.positions[kind].last();
   if ((await deps.webhooks.create(webhook, position, WEBHOOKS_PER_ACCOUNT)) === "full")
     throw new AppError("invalid_parameters", `An account may have at most ${WEBHOOKS_PER_ACCOUNT} webhooks`);
@@ -292,7 +293,7 @@ async function update(call: Call, body: WebhookBody, deps: WebhookDeps): Promise
   const { id } = before;
   const { target = before.target, sealedSecrets = before.sealedSecrets } = changeOf(before, body, deps);
   if (target !== before.target)
-    await testTarget({ id, version: 0, target, secrets: deps.box.open(id, sealedSecrets) }, call, deps);
+    await testTarget({ id, target, secrets: deps.box.open(id, sealedSecrets) }, call, deps);
   const position = await deps.positions[before.kind].last();
   // From what is stored by now: the test takes its time, and what somebody changed meanwhile stays.
   const change = (stored: WebhookRecord) => changeOf(stored, body, deps);
@@ -303,8 +304,12 @@ async function update(call: Call, body: WebhookBody, deps: WebhookDeps): Promise
 /** What somebody asks for, and nothing else: what is not named keeps what others write. */
 function changeOf(stored: WebhookRecord, body: WebhookBody, deps: WebhookDeps): WebhookChange {
   const exceptions = body.exception_subaccounts;
+  const target =
+    body.target === undefined ? stored.target : parseTarget(body.target, "target", deps.targetPolicy);
+  if (!isSameOrigin(target, stored.target))
+    refuseKeptSecrets(body, deps.box.open(stored.id, stored.sealedSecrets));
   return {
-    ...(body.target !== undefined && { target: parseTarget(body.target, "target", deps.targetPolicy) }),
+    ...(body.target !== undefined && { target }),
     ...(namesSecrets(body) && { sealedSecrets: sealedAfter(stored, body, deps) }),
     ...(body.name !== undefined && { name: body.name }),
     ...(body.events !== undefined && { events: parseEvents(body.events, stored.kind) }),
@@ -323,7 +328,7 @@ function sealedAfter({ id, sealedSecrets }: WebhookRecord, body: WebhookBody, de
 
 async function validate(call: Call, deps: WebhookDeps): Promise<Reply> {
   const { id, target, sealedSecrets } = await findWebhook(call, deps.webhooks, writeScope(call.tenant));
-  const destination = { id, version: 0, target, secrets: deps.box.open(id, sealedSecrets) };
+  const destination = { id, target, secrets: deps.box.open(id, sealedSecrets) };
   const response = await testTarget(destination, call, deps);
   await deps.webhooks.retryNow(id);
   return results({ msg: "Test POST to endpoint succeeded", response });
@@ -348,8 +353,12 @@ async function rotateSecret(call: Call, deps: WebhookDeps): Promise<Reply> {
 }
 
 /** What the target answered, when that is 2xx; throws SparkPost's error otherwise. */
-async function testTarget(destination: Destination, call: Call, deps: WebhookDeps): Promise<object> {
-  const { from, posted } = await deps.test(destination, call.tenant.write);
+async function testTarget(
+  tested: Omit<Destination, "version">,
+  call: Call,
+  deps: WebhookDeps,
+): Promise<object> {
+  const { from, posted } = await deps.test({ ...tested, version: undefined }, call.tenant.write);
   const code = from === "tokens" ? "webhook_tokens_failed" : "webhook_target_failed";
   if (posted.kind === "unanswered")
     throw new RemoteFailure(code, `There was no answer: ${posted.reason}`, undefined);

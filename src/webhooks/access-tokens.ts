@@ -9,8 +9,8 @@ export type OAuth2 = Extract<WebhookAuth, { readonly type: "oauth2" }>;
 
 export interface TokenOwner {
   readonly id: string;
-  /** Another one has credentials of its own. */
-  readonly version: number;
+  /** Another one has credentials of its own. `undefined`: a test, whose token is for it alone. */
+  readonly version: number | undefined;
 }
 
 export type TokenResult =
@@ -63,19 +63,24 @@ export class AccessTokens {
   }
 
   async get(owner: TokenOwner, auth: OAuth2, signal?: AbortSignal): Promise<TokenResult> {
-    const kept = this.#kept.get(owner.id);
-    const isUsable = kept?.version === owner.version && this.#deps.clock() < kept.untilMs;
+    const { id, version } = owner;
+    const kept = this.#kept.get(id);
+    const isUsable = kept !== undefined && kept.version === version && this.#deps.clock() < kept.untilMs;
     if (isUsable) return { ok: true, token: kept.token, isFresh: false };
     const posted = await this.#ask(auth, signal);
     const granted = parseGrant(posted);
     if (granted === undefined) return { ok: false, posted };
+    const untilMs = this.#deps.clock() + granted.lifeMs - MARGIN_MS;
+    if (version !== undefined) this.#keep(id, { version, token: granted.token, untilMs });
+    return { ok: true, token: granted.token, isFresh: true };
+  }
+
+  #keep(webhookId: string, token: KeptToken): void {
     // The oldest makes room.
     const [oldest] = this.#kept.keys();
     if (this.#kept.size >= MAX_TOKENS && oldest !== undefined) this.#kept.delete(oldest);
-    this.#kept.delete(owner.id);
-    const untilMs = this.#deps.clock() + granted.lifeMs - MARGIN_MS;
-    this.#kept.set(owner.id, { version: owner.version, token: granted.token, untilMs });
-    return { ok: true, token: granted.token, isFresh: true };
+    this.#kept.delete(webhookId);
+    this.#kept.set(webhookId, token);
   }
 
   /** The receiver did not take it. */

@@ -32,6 +32,11 @@ export function parseTarget(text: string, field: string, { mayReach, allowPrivat
   return url.href;
 }
 
+/** Whether two URLs, as they are stored, have the same scheme, host and port. */
+export function isSameOrigin(one: string, other: string): boolean {
+  return new URL(one).origin === new URL(other).origin;
+}
+
 /** The URL leaves out its scheme's own port; 80 is http's alone, 443 https's. */
 function isStandardPort(url: URL): boolean {
   return url.port === "";

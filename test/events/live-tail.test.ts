@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import type { EventFilter } from "../../src/events/event-filter.ts";
 import type { EventStore } from "../../src/events/event-store.ts";
@@ -100,6 +101,37 @@ test("who comes back from a position gets each event after it once, while others
     (await others).ids,
     Array.from({ length: 500 }, (_, n) => 2500 + n),
   );
+});
+
+test("who comes back from a position behind which all was erased waits for what comes next", async (t) => {
+  let reads = 0;
+  const { events, tail } = await setUp(t, (store) => ({
+    pollMs: 20,
+    events: {
+      ...store,
+      readAfter: (position, limit) => {
+        reads += 1;
+        return store.readAfter(position, limit);
+      },
+    },
+  }));
+  await events.append([event(1), event(2), event(3)]);
+  const other = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  await other.next();
+  const others = read(other, 1);
+  await events.append([event(4)]);
+  assert.deepEqual((await others).ids, [4]);
+  await events.erase(event(1).rcptTo, "all");
+
+  const missed = tail.listen({ filter: ALL, after: 1, heartbeatMs: 5000 });
+  const reading = read(missed, 1);
+  const before = reads;
+  const startedMs = performance.now();
+  await sleep(200);
+  const polls = Math.ceil((performance.now() - startedMs) / 20) + 3;
+  assert.ok(reads - before <= polls, `${reads - before} reads in ${polls} polls`);
+  await events.append([event(5)]);
+  assert.deepEqual((await reading).ids, [5]);
 });
 
 test("without events there is a heartbeat, whose position passes the events that were not wanted", async (t) => {
