@@ -120,9 +120,12 @@ export class LiveTail {
   /** Until the listener has read as far as those that listen already. */
   async *#catchUp(listener: Listener): AsyncGenerator<TailStep, void> {
     while (!this.#stopping.signal.aborted) {
+      const reached = this.#position;
       const page = await this.#options.events.readAfter(listener.position, PAGE_SIZE);
       const last = page.at(-1);
       if (last === undefined) {
+        // What was between them has been erased.
+        listener.position = Math.max(listener.position, reached);
         if (this.#polling === undefined || listener.position >= this.#position) return;
         continue;
       }
