@@ -252,6 +252,82 @@ onBothDatabases("webhooks API", (database) => {
     assert.equal(slow.batches.at(-1)?.headers["x-api-key"], "abcd");
   });
 
+  const BASIC = { auth_type: "basic", auth_credentials: { username: "ann", password: "secret" } };
+  for (const [what, stored, again, field] of [
+    [
+      "password",
+      BASIC,
+      { auth_credentials: { username: "ann", password: MASK } },
+      "auth_credentials.password",
+    ],
+    [
+      "header",
+      { custom_headers: { "x-api-key": "abcd" } },
+      { custom_headers: { "x-api-key": MASK } },
+      "custom_headers",
+    ],
+    ["token", { auth_token: "abcd" }, { auth_token: MASK }, "auth_token"],
+  ] as const) {
+    test(`a stored ${what} is not sent to a target on another server, unless it is given again`, async (t) => {
+      const target = await receiver(t);
+      const other = await receiver(t);
+      const { id } = await create({ target: target.url, ...stored });
+      const put = (body: object) => api.call("PUT", `${WEBHOOKS}/${id}`, { body });
+      for (const body of [{}, again]) {
+        const { status, json } = await put({ target: other.url, ...body });
+        assert.equal(status, 422);
+        assert.ok(json.errors[0].description.startsWith(`field '${field}' must be sent again`));
+      }
+      assert.equal(other.batches.length, 0);
+      assert.equal((await put({ target: `${target.url}/elsewhere` })).status, 200, "the same server has it");
+      assert.equal((await put({ target: other.url, ...stored })).status, 200);
+      assert.equal(other.batches.length, 1);
+    });
+  }
+
+  test("a webhook that drops its secrets may move to another server", async (t) => {
+    const target = await receiver(t);
+    const other = await receiver(t);
+    const { id } = await create({
+      target: target.url,
+      ...BASIC,
+      custom_headers: { "x-api-key": "abcd" },
+      auth_token: "abcd",
+    });
+    const { status } = await api.call("PUT", `${WEBHOOKS}/${id}`, {
+      body: { target: other.url, auth_type: "none", custom_headers: {}, auth_token: "" },
+    });
+    assert.equal(status, 200);
+    const { headers } = other.batches[0] ?? {};
+    assert.deepEqual(
+      [headers?.authorization, headers?.["x-api-key"], headers?.["x-messagesystems-webhook-token"]],
+      [undefined, undefined, undefined],
+    );
+  });
+
+  test("a stored client secret and its tokens are used with no other authorization server or target", async (t) => {
+    const [tokens, otherTokens] = [await tokenServer(t), await tokenServer(t)];
+    const [target, other] = [await receiver(t), await receiver(t)];
+    const body = { client_id: "one", client_secret: "9sdfj791d2bsbf" };
+    const { id } = await create({
+      target: target.url,
+      auth_type: "oauth2",
+      auth_request_details: { url: tokens.url, body },
+    });
+    const put = (change: object) => api.call("PUT", `${WEBHOOKS}/${id}`, { body: change });
+    const masked = { url: otherTokens.url, body: { ...body, client_secret: MASK } };
+    for (const change of [{ auth_request_details: masked }, { target: other.url }]) {
+      const { status, json } = await put(change);
+      assert.equal(status, 422);
+      assert.match(json.errors[0].description, /field 'auth_request_details.body' must be sent again/);
+    }
+    assert.equal(otherTokens.asked.length + other.batches.length, 0);
+    const given = { url: otherTokens.url, body: { client_id: "two", client_secret: "other" } };
+    assert.equal((await put({ target: other.url, auth_request_details: given })).status, 200);
+    assert.equal(otherTokens.asked.length, 1, "the new target is tested with a token of the new server");
+    assert.equal(tokens.asked.length, 1);
+  });
+
   test("X-MSYS-SUBACCOUNT says whose events a webhook gets, and whose webhooks are seen", async (t) => {
     const target = await receiver(t);
     const everybody = await create({ target: target.url, exception_subaccounts: [2, "1"] });
