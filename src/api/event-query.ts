@@ -1,5 +1,5 @@
 /** The filters of the events API: text in the query, checked once. */
-import { EVENT_TYPES, type EventType } from "../domain/event.ts";
+import { EVENT_TYPES, type EventType, parseEventId } from "../domain/event.ts";
 import { canonicalHostname } from "../domain/hostname.ts";
 import type { EventFilter } from "../events/event-filter.ts";
 import { visibleSubaccounts } from "./principal.ts";
@@ -18,6 +18,7 @@ const DAY_MS = 86_400_000;
 const MAX_QUERY_CHARS = 8192;
 /** Each is a comparison with every event's text. */
 const MAX_TEXTS = 100;
+const MAX_WORDS = 200;
 /** What SparkPost reports of a message's delivery, which is none of Waypost's: consumers that ask for these too are served. */
 const FOREIGN_TYPES: ReadonlySet<string> = new Set([
   "bounce",
@@ -93,7 +94,7 @@ export function parseFilter({ query, tenant }: Pick<Call, "query" | "tenant">): 
   return definedOnly({
     subaccounts: visibleSubaccounts(tenant.read, subaccountsParameter(query, "subaccounts", delimiter)),
     types: isForeign ? [] : eventTypesParameter(query, delimiter),
-    eventIds: list("event_ids")?.map(parseEventId),
+    eventIds: list("event_ids")?.map(eventIdOf),
     messageIds: list("messages"),
     transmissions: list("transmissions"),
     recipients: list("recipients")?.map((address) => address.toLowerCase()),
@@ -104,7 +105,7 @@ export function parseFilter({ query, tenant }: Pick<Call, "query" | "tenant">): 
     sendingDomains: list("sending_domains")?.map((domain) => domain.toLowerCase()),
     trackingDomains: list("tracking_domains")?.map(canonicalHostname),
     fromAddresses: few(list("from_addresses"), "from_addresses"),
-    subjects: few(list("subjects"), "subjects")?.map((entry) => entry.split(/[\s_-]+/).filter(Boolean)),
+    subjects: wordsOf(list("subjects")),
     isBot: booleanParameter(query, "is_bot"),
     isPrefetched: booleanParameter(query, "is_prefetched"),
     isProxy: booleanParameter(query, "is_proxy"),
@@ -124,9 +125,18 @@ export function eventTypesParameter(
   });
 }
 
-function parseEventId(text: string): bigint {
-  if (!/^\d{1,18}$/.test(text)) throw invalid("event_ids", "must be numbers");
-  return BigInt(text);
+function eventIdOf(text: string): bigint {
+  const id = parseEventId(text);
+  if (id === undefined) throw invalid("event_ids", "must be numbers");
+  return id;
+}
+
+/** Each word is a condition on every subject. */
+function wordsOf(subjects: readonly string[] | undefined): readonly (readonly string[])[] | undefined {
+  const entries = few(subjects, "subjects")?.map((entry) => entry.split(/[\s_-]+/).filter(Boolean));
+  if ((entries?.flat().length ?? 0) > MAX_WORDS)
+    throw invalid("subjects", `may have at most ${MAX_WORDS} words`);
+  return entries;
 }
 
 function few(entries: readonly string[] | undefined, name: string): readonly string[] | undefined {

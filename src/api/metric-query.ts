@@ -5,7 +5,14 @@ import type { Dimension } from "../metrics/columns.ts";
 import { findMetric, isDeliveryMetric } from "../metrics/metric.ts";
 import { findTimeZone, firstMomentAt, type TimeZone } from "../metrics/time-zone.ts";
 import { visibleSubaccounts } from "./principal.ts";
-import { choicesParameter, invalid, listParameter, numberParameter, subaccountsParameter } from "./query.ts";
+import {
+  choicesParameter,
+  invalid,
+  listParameter,
+  numberParameter,
+  subaccountsParameter,
+  timeOnDate,
+} from "./query.ts";
 import type { Call, Parameter } from "./route.ts";
 
 const DAY_MS = 86_400_000;
@@ -164,8 +171,8 @@ function momentParameter(query: Call["query"], name: string, zone: TimeZone): nu
   const text = query[name];
   if (text === undefined || text === "") return undefined;
   const shape = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
-  const [, date, clock = "T00:00", , , offset] = shape ?? [];
-  const time = Date.parse(`${date}${clock}${offset ?? "Z"}`);
+  const [, date = "", clock = "T00:00", , , offset] = shape ?? [];
+  const time = timeOnDate(date, `${clock}${offset ?? "Z"}`);
   if (!(time >= EARLIEST_MS)) throw invalid(name, "must be a time like 2026-11-22T21:00, from 1971 on");
   if (offset !== undefined) return time;
   return firstMomentAt(time, zone.spans(time - 2 * DAY_MS, time + 2 * DAY_MS));

@@ -53,10 +53,18 @@ export function numberParameter(
 export function timeParameter(query: Query, name: string): number | undefined {
   const text = query[name];
   if (text === undefined || text === "") return undefined;
-  const shape = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
-  const time = shape === null ? Number.NaN : Date.parse(`${shape[1]}${shape[2] ?? ":00"}${shape[4] ?? "Z"}`);
+  const shape = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d)(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  const [, date = "", clock, seconds = ":00", , zone = "Z"] = shape ?? [];
+  const time = timeOnDate(date, `${clock}${seconds}${zone}`);
   if (Number.isNaN(time)) throw invalid(name, "must be a time like 2026-11-22T21:00:00Z");
   return time;
+}
+
+/** In milliseconds since 1970; NaN also for a day that there isn't, of which `Date.parse` makes another one. */
+export function timeOnDate(date: string, clockAndZone: string): number {
+  const midnight = Date.parse(`${date}T00:00:00Z`);
+  const exists = !Number.isNaN(midnight) && new Date(midnight).toISOString().startsWith(date);
+  return exists ? Date.parse(`${date}${clockAndZone}`) : Number.NaN;
 }
 
 /** A JSON object. */

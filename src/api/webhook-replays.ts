@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { type Static, Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
+import { parseEventId } from "../domain/event.ts";
 import type { WebhookKind } from "../webhooks/webhook.ts";
 import { choicesParameter, invalid, numberParameter, timeParameter } from "./query.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
@@ -226,7 +227,7 @@ async function rangeOf(
   const stream = positions[webhook.kind];
   if (eventId !== undefined) {
     const visible = webhook.allSubaccounts ? "all" : [webhook.subaccountId];
-    const position = /^\d{1,18}$/.test(eventId) ? await stream.ofEvent(eventId, visible) : undefined;
+    const position = parseEventId(eventId) === undefined ? undefined : await stream.ofEvent(eventId, visible);
     if (position === undefined) throw new AppError("not_found", `There is no event ${eventId.slice(0, 100)}`);
     return { kind: "since", position: position - 1 };
   }

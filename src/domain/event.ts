@@ -38,3 +38,12 @@ export interface EngagementEvent {
   readonly acceptLanguage?: string;
   readonly purpose?: RequestPurpose;
 }
+
+const MAX_EVENT_ID = 2n ** 63n - 1n;
+
+/** An event's id as it is written in requests: a number of 63 bits. `undefined` for anything else. */
+export function parseEventId(text: string): bigint | undefined {
+  if (!/^\d{1,19}$/.test(text)) return undefined;
+  const id = BigInt(text);
+  return id <= MAX_EVENT_ID ? id : undefined;
+}

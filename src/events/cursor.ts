@@ -1,4 +1,5 @@
 /** Where the next page of events begins: opaque to the caller, and stable while events arrive. */
+import { parseEventId } from "../domain/event.ts";
 import type { EventPosition } from "./event-store.ts";
 
 export interface Cursor {
@@ -17,9 +18,11 @@ export function decodeCursor(text: string): Cursor | undefined {
     Buffer.from(text.slice(0, 100), "base64url").toString("latin1"),
   );
   if (match === null) return undefined;
-  const [, timestampMs, eventId = "0", total] = match;
+  const [, timestampMs, eventText = "", total] = match;
+  const eventId = parseEventId(eventText);
+  if (eventId === undefined) return undefined;
   return {
-    position: { timestampMs: Number(timestampMs), eventId: BigInt(eventId) },
+    position: { timestampMs: Number(timestampMs), eventId },
     total: Number(total),
   };
 }

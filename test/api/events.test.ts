@@ -57,6 +57,7 @@ onBothDatabases("the events API", (database) => {
       ["events=open,bounce,delivery", [2]],
       ["events=bounce", []],
       ["event_ids=1,3,99", [3, 1]],
+      ["event_ids=1,9223372036854775807", [1]],
       ["recipients=ANN@example.com", [1]],
       ["recipient_domains=Example.ORG", [5]],
       ["messages=ffffffffffffffffffff", [4]],
@@ -105,9 +106,14 @@ onBothDatabases("the events API", (database) => {
       ["per_page=many", "per_page must be a whole number from 1 to 10000"],
       ["from=yesterday", "from must be a time like 2026-11-22T21:00:00Z"],
       ["to=2026-13-01T00:00:00Z", "to must be a time like 2026-11-22T21:00:00Z"],
+      ["from=2026-02-30T00:00:00Z", "from must be a time like 2026-11-22T21:00:00Z"],
+      ["to=2026-02-29T00:00:00Z", "to must be a time like 2026-11-22T21:00:00Z"],
       ["from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z", "from must be before to"],
       ["events=clack", "events has the unknown value 'clack'"],
       ["event_ids=x", "event_ids must be numbers"],
+      ["event_ids=9223372036854775808", "event_ids must be numbers"],
+      [`cursor=${btoa("1999999999999.9223372036854775808.5")}`, "cursor is not one that this API gave out"],
+      [`subjects=${"x%20".repeat(201)}`, "subjects may have at most 200 words"],
       ["cursor=abc", "cursor is not one that this API gave out"],
       ["subaccounts=one", "subaccounts must be numbers of subaccounts"],
       ["is_bot=maybe", "is_bot must be true or false"],
@@ -285,6 +291,78 @@ onBothDatabases("the events API", (database) => {
     for (;;) {
       const room = await readStream("last_event_id=0", /data: /).catch(() => undefined);
       if (room !== undefined) break;
+    }
+  });
+});
+
+onBothDatabases("a long reply", (database) => {
+  test("of a key that is revoked ends with the next events", async () => {
+    await using api = await startTestApi(database);
+    const store = await openStore(api.location);
+    const grants = ["message_events/view"];
+    const { json } = await api.call("POST", "/api/v1/keys", { body: { label: "reader", grants } });
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const { promise: began, resolve: begin } = Promise.withResolvers<void>();
+    const asked = request({
+      ...{ host: "127.0.0.1", port: api.control.apiAddress?.port, path: "/api/v1/events/stream" },
+      headers: { authorization: json.results.key },
+    });
+    let text = "";
+    asked.on("response", (response) => {
+      response.on("data", (chunk: Buffer) => {
+        text += chunk;
+        begin();
+      });
+      response.on("close", () => end());
+    });
+    asked.end();
+    await began;
+    assert.equal((await api.call("DELETE", `/api/v1/keys/${json.results.id}`)).status, 204);
+    // Looked at every five seconds, when there is something to tell.
+    const writing = setInterval(() => {
+      void store.events.append([recorded(Date.now(), Date.now())]);
+    }, 500);
+    await ended;
+    clearInterval(writing);
+    await store.close();
+    assert.match(text, /^retry: /);
+  });
+
+  test("of an export is one of four of a key at most; one that is closed makes room", async () => {
+    await using api = await startTestApi(database);
+    const store = await openStore(api.location);
+    const startMs = Date.now() - 1000;
+    // More than the system takes for a client that doesn't read.
+    const url = `https://shop.example/${"x".repeat(3000)}`;
+    for (let n = 0; n < 12_000; n += 2000) {
+      const events = Array.from({ length: 2000 }, (_, k) =>
+        recorded(n + k + 1, startMs, { type: "click", targetLinkUrl: url }),
+      );
+      await store.events.append(events);
+    }
+    await store.close();
+    const path = "/api/v1/events/message.ndjson";
+    const open = Array.from({ length: 4 }, () => {
+      const { promise: began, resolve } = Promise.withResolvers<void>();
+      const asked = request({
+        ...{ host: "127.0.0.1", port: api.control.apiAddress?.port, path },
+        headers: { authorization: FIRST_KEY },
+      });
+      // Paused after its first bytes.
+      asked.on("response", (response) => response.once("readable", () => resolve()));
+      asked.on("error", () => undefined);
+      asked.end();
+      return { asked, began };
+    });
+    await Promise.all(open.map(({ began }) => began));
+    const { status, json } = await api.call("GET", path);
+    assert.equal(status, 429);
+    assert.match(json.errors[0].description, /^At most 4 exports of a key/);
+    for (const { asked } of open) asked.destroy();
+    // The server hears of it a moment later.
+    for (;;) {
+      const { status: now } = await api.call("GET", `${path}?event_ids=1`);
+      if (now === 200) break;
     }
   });
 });

@@ -281,6 +281,11 @@ onBothDatabases("the metrics API", (database) => {
         "metrics=count_clicked&to=1066-10-14T09:00",
         "to must be a time like 2026-11-22T21:00, from 1971 on",
       ],
+      [
+        "",
+        "metrics=count_clicked&from=2026-02-30",
+        "from must be a time like 2026-11-22T21:00, from 1971 on",
+      ],
       ["", "metrics=count_clicked&from=2026-01-02T00:00&to=2026-01-02T00:00", "from must be before to"],
       [
         "",
