@@ -58,7 +58,7 @@ const CONTENT = Type.Object(
 const RECIPIENT = Type.Object({
   address: Type.String({ description: "The recipient's address." }),
   message_id: Type.Optional(
-    Type.String({ description: "20 lower-case hex characters; made up when absent." }),
+    Type.String({ description: "20 lower-case hex characters, of this message alone; made up when absent." }),
   ),
   tracking: Type.Optional(
     Type.Enum(["off", "opens", "clicks", "full"], {
@@ -175,6 +175,7 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
     const wishes = [content.privacy, recipient.privacy];
     return { named, wrapped: applyPrivacy({ ...named, ...ownFacts }, deps.privacy, ...wishes) };
   });
+  refuseRepeatedIds(recipients);
   const wrapped = recipients.map((pair) => pair.wrapped);
   const wish = { ...body, ...(content.sendingDomain && { sending_domain: content.sendingDomain }) };
   const selection = await selectDomain(wish, tenant.write, deps);
@@ -194,6 +195,21 @@ interface RecipientPair {
   /** As the caller named them. */
   readonly named: Recipient;
   readonly wrapped: WrappedRecipient;
+}
+
+/** What is known of a message, and its events, are found by its id: two would be taken for one. */
+function refuseRepeatedIds(recipients: readonly RecipientPair[]): void {
+  const places = new Map<string, number>();
+  for (const [index, { named }] of recipients.entries()) {
+    const first = places.get(named.messageId);
+    if (first !== undefined) {
+      throw new AppError(
+        "invalid_format",
+        `field 'recipients[${index}].message_id' is that of recipients[${first}] too: each message needs its own`,
+      );
+    }
+    places.set(named.messageId, index);
+  }
 }
 
 interface ReadContent extends FactsContext {

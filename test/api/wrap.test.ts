@@ -231,6 +231,22 @@ onBothDatabases("a mail and what comes of it", (database) => {
     );
   });
 
+  test("a message_id that two recipients of a call have is refused, and says where", async () => {
+    const message_id = "bbbbbbbbbbbbbbbbbbbb";
+    const { status, json } = await wrap({
+      recipients: [
+        { address: "ann@example.com", message_id },
+        { address: "eve@example.com" },
+        { address: "bob@example.com", message_id },
+      ],
+    });
+    assert.equal(status, 422);
+    assert.equal(
+      json.errors[0].description,
+      "field 'recipients[2].message_id' is that of recipients[0] too: each message needs its own",
+    );
+  });
+
   test("events are paged by a cursor that stays put while events arrive", async () => {
     const { json } = await wrap({ tracking_domain: "click.acme.com" });
     const [message] = json.results.messages;
