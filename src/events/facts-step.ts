@@ -1,7 +1,7 @@
 /** The step of ingest that joins events with what is known of their messages. */
 import type { EnrichmentStep } from "./ingest.ts";
 import type { MessageFacts } from "./message-facts.ts";
-import type { MessageKey, MessageStore } from "./message-store.ts";
+import { type MessageKey, type MessageStore, textOfKey } from "./message-store.ts";
 import { RecentlyUsed } from "./recently-used.ts";
 import type { RecordedEvent } from "./recorded-event.ts";
 
@@ -28,7 +28,7 @@ export function createFactsStep({
   return async (batch) => {
     const facts = await factsOf(batch.events.filter(isDue), messages, remembered);
     const events = batch.events.map((event) => {
-      const known = isDue(event) ? facts.get(textOf(event)) : undefined;
+      const known = isDue(event) ? facts.get(textOfKey(event)) : undefined;
       return known ? { ...event, facts: known } : event;
     });
     return { ...batch, events };
@@ -43,7 +43,7 @@ async function factsOf(
   const facts = new Map<string, MessageFacts | null>();
   const unknown = new Map<string, MessageKey>();
   for (const event of events) {
-    const key = textOf(event);
+    const key = textOfKey(event);
     const known = facts.get(key) ?? remembered.get(key);
     if (known === undefined) unknown.set(key, event);
     else facts.set(key, known);
@@ -55,8 +55,4 @@ async function factsOf(
     remembered.set(key, known);
   }
   return facts;
-}
-
-function textOf({ messageId, sentAtSeconds }: MessageKey): string {
-  return `${sentAtSeconds} ${messageId}`;
 }

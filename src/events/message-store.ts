@@ -21,14 +21,22 @@ export interface WrappedMessage {
   readonly rcptTags?: MessageFacts["rcptTags"];
 }
 
-/** Both stand in a message's tokens, so that an event knows where its message's facts are. */
+/**
+ * All three stand in a message's tokens, so that an event knows where its message's facts are. Callers choose ids: what two
+ * tenants call alike are two messages.
+ */
 export interface MessageKey {
+  readonly subaccountId: SubaccountId;
   readonly messageId: MessageId;
   readonly sentAtSeconds: number;
 }
 
+/** The key as one text, for maps. */
+export function textOfKey({ subaccountId, sentAtSeconds, messageId }: MessageKey): string {
+  return `${subaccountId} ${sentAtSeconds} ${messageId}`;
+}
+
 export interface SentMessage extends MessageKey {
-  readonly subaccountId: SubaccountId;
   /** In lower case. */
   readonly rcptTo: string;
   readonly trackingDomain: string;

@@ -29,7 +29,7 @@ export function eventRows(
 ): ColumnValues<typeof EVENT_COLUMNS> {
   const rows = newColumnValues(EVENT_COLUMNS, events.length);
   for (const [row, event] of events.entries()) {
-    const message = numbering.message(event.messageId, event.sentAtSeconds);
+    const message = numbering.message(event);
     rows.position[row] = event.position;
     rows.message[row] = message;
     if (isOfLink(event))

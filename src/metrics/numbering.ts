@@ -1,9 +1,10 @@
 /**
  * Gives messages, links and texts their numbers: the next one the first time, the same one ever after.
  *
- * A message is known by its id and the UTC day on which it was wrapped. The id alone would do, as ids are random, but
- * then each look would be at a random place among all messages there ever were; so it is at a random place among those
- * of a day, and nearly all events are of messages of the last days. A link is known by its message and its name, or its
+ * A message is known by its tenant, its id and the UTC day on which it was wrapped. Without the day each look would be at a
+ * random place among all messages there ever were, as ids are random; so it is at a random place among those of a day, and
+ * nearly all events are of messages of the last days. Callers may choose ids: without the tenant, messages of two that chose
+ * the same one would be counted as one. A link is known by its message and its name, or its
  * URL when it has none: links of one name are one link, as they are in a report.
  */
 import { hash } from "node:crypto";
@@ -12,6 +13,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isMessageId } from "../domain/message-id.ts";
 import { DamagedIndex } from "./column-file.ts";
 import { DIMENSIONS, type Dimension } from "./columns.ts";
+import type { FollowedEvent } from "./followed.ts";
 import type { IndexState } from "./index-database.ts";
 
 const SECONDS_A_DAY = 86_400;
@@ -21,6 +23,8 @@ const MAX_NUMBER = 2 ** 32 - 1;
 const LINK_HASH_BYTES = 16;
 /** Of each dimension: those of the mail that is being read about. */
 const MAX_REMEMBERED_TEXTS = 50_000;
+
+type NumberedMessage = Pick<FollowedEvent, "subaccount" | "messageId" | "sentAtSeconds">;
 
 interface Table {
   readonly find: StatementSync;
@@ -54,8 +58,8 @@ export class Numbering {
     return { ...this.#highest };
   }
 
-  message(messageId: string, sentAtSeconds: number): number {
-    return this.#numberOf(this.#messages, "message", [messageKey(messageId, sentAtSeconds)]);
+  message(message: NumberedMessage): number {
+    return this.#numberOf(this.#messages, "message", [messageKey(message)]);
   }
 
   link(message: number, link: { readonly name: string; readonly url: string }): number {
@@ -98,10 +102,11 @@ export function linkKeysOf(message: number): readonly [from: Uint8Array, to: Uin
   return [numberKey(message), numberKey(message + 1)];
 }
 
-function messageKey(messageId: string, sentAtSeconds: number): Uint8Array {
+function messageKey({ subaccount, messageId, sentAtSeconds }: NumberedMessage): Uint8Array {
   const day = firstKeyOfDay(Math.floor(sentAtSeconds / SECONDS_A_DAY));
   const id = isMessageId(messageId) ? Buffer.from(messageId, "hex") : Buffer.from(`?${messageId}`);
-  return Buffer.concat([day, id]);
+  // Most messages are the primary account's: theirs stay short.
+  return Buffer.concat([day, id, Buffer.from(subaccount === "0" ? "" : ` ${subaccount}`)]);
 }
 
 function linkKey(

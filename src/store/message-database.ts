@@ -15,7 +15,7 @@ export interface MessageDatabase extends DayDatabase {
   countTo(recipient: string, scope: SubaccountId | "all"): Promise<number>;
   /** Drops the days before this one, and returns how many there were. */
   dropBefore(day: EventDay): Promise<number>;
-  /** The predicate that (sent_at_seconds, message_id) is among these. */
+  /** The predicate that (sent_at_seconds, message_id, subaccount_id) is among these. */
   amongKeys(keys: readonly MessageKey[]): RawBuilder<unknown>;
   amongTexts(values: readonly string[]): RawBuilder<unknown>;
 }

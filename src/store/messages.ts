@@ -9,12 +9,13 @@ import { sql } from "kysely";
 import type { MessageId } from "../domain/message-id.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { MessageFacts } from "../events/message-facts.ts";
-import type {
-  MessageKey,
-  MessageStore,
-  SentMessage,
-  StoredMessage,
-  WrappedCall,
+import {
+  type MessageKey,
+  type MessageStore,
+  type SentMessage,
+  type StoredMessage,
+  textOfKey,
+  type WrappedCall,
 } from "../events/message-store.ts";
 import { RecentlyUsed } from "../events/recently-used.ts";
 import { dayOf, type EventDay } from "./event-day.ts";
@@ -138,7 +139,7 @@ async function find(
       for (const [key, facts] of await findOnDay(database, { day, keys: ofDay, read })) found.set(key, facts);
     }),
   );
-  return keys.map((key) => found.get(textOf(key)));
+  return keys.map((key) => found.get(textOfKey(key)));
 }
 
 async function findOnDay(
@@ -175,7 +176,7 @@ async function findOnDay(
     const call = `${row.shared_id} ${row.transmission_id}`;
     const facts = (isCommon ? common.get(call) : undefined) ?? toFacts(row, ofCall);
     if (isCommon) common.set(call, facts);
-    return [[textOf({ messageId: row.message_id, sentAtSeconds: row.sent_at_seconds }), facts] as const];
+    return [[textOfKey(keyOf(row)), facts] as const];
   });
 }
 
@@ -201,13 +202,19 @@ function toStored(row: PositionedMessage, read: RecentlyUsed<string, SharedFacts
   return {
     position: row.position,
     message: {
-      messageId: row.message_id,
-      sentAtSeconds: row.sent_at_seconds,
-      subaccountId: row.subaccount_id,
+      ...keyOf(row),
       rcptTo: row.rcpt_to,
       trackingDomain: shared.trackingDomain,
       facts: toFacts(row, shared),
     } satisfies SentMessage,
+  };
+}
+
+function keyOf(row: SelectedMessage): MessageKey {
+  return {
+    subaccountId: row.subaccount_id,
+    messageId: row.message_id,
+    sentAtSeconds: row.sent_at_seconds,
   };
 }
 
@@ -227,8 +234,4 @@ function toFacts(
     ...(row.rcpt_meta !== null && { rcptMeta: JSON.parse(row.rcpt_meta) as Record<string, unknown> }),
     ...(row.rcpt_tags !== null && { rcptTags: JSON.parse(row.rcpt_tags) as string[] }),
   };
-}
-
-function textOf({ messageId, sentAtSeconds }: MessageKey): string {
-  return `${sentAtSeconds} ${messageId}`;
 }

@@ -25,9 +25,13 @@ function linkOf(content: string): string {
 }
 
 /** Waits for ingest by asking, as a client does. */
-async function clickOf(waypost: TestInstallation, messageId: string): Promise<Answer["json"]> {
+async function clickOf(
+  waypost: TestInstallation,
+  messageId: string,
+  headers: Record<string, string> = {},
+): Promise<Answer["json"]> {
   for (let tries = 0; tries < 200; tries += 1) {
-    const { json } = await waypost.call("GET", `/api/v1/events/message?messages=${messageId}`);
+    const { json } = await waypost.call("GET", `/api/v1/events/message?messages=${messageId}`, { headers });
     if (json.results.length > 0) return json.results[0];
     await sleep(25);
   }
@@ -92,6 +96,36 @@ onBothDatabases("message facts", (database) => {
     assert.deepEqual({ ...clickOfBob, ...common, open_tracking: false }, clickOfBob);
     assert.deepEqual(clickOfBob.rcpt_meta, { shop: "nl", n: 1 });
     assert.deepEqual(clickOfBob.rcpt_tags, ["a", "b"]);
+  });
+
+  test("what a subaccount says of a message is in no event of another one that chose the same message_id", async () => {
+    const id = "bbbbbbbbbbbbbbbbbbbb";
+    const words = (name: string) => ({ campaign_id: name, subject: name, metadata: { name } });
+    const tenants = await Promise.all(
+      ["One", "Two", "Three"].map(async (name) => {
+        const { json } = await waypost.call("POST", "/api/v1/subaccounts", { body: { name } });
+        return { name, headers: { "x-msys-subaccount": String(json.results.subaccount_id) } };
+      }),
+    );
+    // In the same second, or at the border of two.
+    const replies = await Promise.all(
+      tenants.map(({ name, headers }) =>
+        waypost.call("POST", WRAP, {
+          headers,
+          body: {
+            ...words(name),
+            content: { html: HTML },
+            recipients: [{ address: `${name}@example.com`, message_id: id }],
+          },
+        }),
+      ),
+    );
+    for (const { json } of replies) await waypost.visit(linkOf(json.results.messages[0].content.html));
+    for (const { name, headers } of tenants) {
+      const event = await clickOf(waypost, id, headers);
+      const { campaign_id, subject, rcpt_meta: metadata } = event;
+      assert.deepEqual({ campaign_id, subject, metadata }, words(name));
+    }
   });
 
   test("a whole message says its subject and sender itself, and the rest in X-MSYS-API; the call wins", async () => {

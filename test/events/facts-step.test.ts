@@ -97,6 +97,22 @@ test("events get their messages' facts, each message is looked up once, unknown 
   );
 });
 
+test("two tenants' messages of one id and second keep to themselves, looked up or remembered", async (t) => {
+  const messages = await openMessages(t);
+  const id = newMessageId();
+  const secret = { ...FACTS, subject: "Of tenant 1" };
+  await messages.record([call([id], { subaccountId: 1, facts: secret })]);
+  const step = createFactsStep({ messages, days: 60 });
+  const ofTenants = [1, 2, 0, 1].map((subaccountId) => ({ ...event(id, NOW, NOW * 1000), subaccountId }));
+  for (const events of [ofTenants, ...ofTenants.map((one) => [one])]) {
+    const enriched = await step({ events, corrections: [] });
+    assert.deepEqual(
+      enriched.events.map(({ facts }) => facts),
+      events.map(({ subaccountId }) => (subaccountId === 1 ? secret : undefined)),
+    );
+  }
+});
+
 test("what is remembered is bounded, and a failed look-up remembers nothing", async (t) => {
   const messages = await openMessages(t);
   const ids = Array.from({ length: 6 }, () => newMessageId());
@@ -148,7 +164,9 @@ test("calls that wait together are recorded together, each told of its own succe
   await Promise.all(ids.map((id) => recorder.record([call([id])])));
   assert.deepEqual(groups, [1, 49]);
   assert.ok(
-    (await messages.find(ids.map((messageId) => ({ messageId, sentAtSeconds: NOW })))).every(Boolean),
+    (await messages.find(ids.map((messageId) => ({ subaccountId: 0, messageId, sentAtSeconds: NOW })))).every(
+      Boolean,
+    ),
   );
   failing = true;
   const refused = await Promise.allSettled(ids.slice(0, 3).map((id) => recorder.record([call([id])])));

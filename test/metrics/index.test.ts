@@ -118,7 +118,7 @@ function shown(answer: MetricAnswer, question: MetricQuestion): readonly MetricR
 }
 
 /** Few, so that many events are of the same. */
-const MESSAGES = Array.from({ length: 12 }, (_, number) => ({
+const DIFFERENT = Array.from({ length: 12 }, (_, number) => ({
   messageId: number.toString(16).padStart(20, "0") as MessageId,
   sentAtSeconds: START_MS / 1000 + (number - 4) * 40_000,
   subaccountId: number % 3,
@@ -132,6 +132,9 @@ const MESSAGES = Array.from({ length: 12 }, (_, number) => ({
     ...(number % 5 === 0 ? {} : { sendingDomain: "example.com" }),
   },
 }));
+
+/** Callers choose ids: one is another tenant's too. */
+const MESSAGES = [...DIFFERENT, { ...DIFFERENT[4]!, subaccountId: 2, rcptTo: "eve@example.com" }];
 
 const anyMessage = fc.constantFrom(...MESSAGES);
 

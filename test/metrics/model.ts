@@ -1,6 +1,5 @@
 /** What the metrics should be, counted from a list of events as their documentation says, and no faster than that. */
 import type { EventType } from "../../src/domain/event.ts";
-import type { MessageId } from "../../src/domain/message-id.ts";
 import type { WrappedCall } from "../../src/events/message-store.ts";
 import type { RecordedEvent } from "../../src/events/recorded-event.ts";
 import type { MetricQuestion, MetricRow } from "../../src/metrics/answer.ts";
@@ -136,7 +135,11 @@ function textOfCall(dimension: Dimension, call: WrappedCall): string {
 /** `undefined` for a metric of something else. */
 function countSent(name: string, calls: readonly WrappedCall[]): number | undefined {
   const total = (found: readonly WrappedCall[]) =>
-    new Set(found.flatMap(({ messages }) => messages.map(({ messageId }) => messageId))).size;
+    new Set(
+      found.flatMap(({ subaccountId, messages }) =>
+        messages.map(({ messageId }) => `${subaccountId} ${messageId}`),
+      ),
+    ).size;
   switch (name) {
     case "count_targeted":
     case "count_injected":
@@ -177,8 +180,8 @@ function countEvents(name: string, events: readonly RecordedEvent[]): number {
   return count();
 }
 
-function messageOf({ messageId }: RecordedEvent): MessageId {
-  return messageId;
+function messageOf({ subaccountId, messageId }: RecordedEvent): string {
+  return `${subaccountId} ${messageId}`;
 }
 
 /** Links of one name are one link. */

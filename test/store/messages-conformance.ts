@@ -54,7 +54,9 @@ export function messagesConformance(name: string, ground: Ground): void {
             ...(rcptTags && { rcptTags }),
           }));
           await messages.record([call(wrapped, { facts, sentAtSeconds })]);
-          const found = await messages.find(wrapped.map(({ messageId }) => ({ messageId, sentAtSeconds })));
+          const found = await messages.find(
+            wrapped.map(({ messageId }) => ({ subaccountId: 0, messageId, sentAtSeconds })),
+          );
           assert.deepEqual(
             found,
             wrapped.map(({ messageId: _id, rcptTo: _to, ...ofMessage }) => ({ ...facts, ...ofMessage })),
@@ -75,10 +77,10 @@ export function messagesConformance(name: string, ground: Ground): void {
       );
       await messages.record(calls);
       const keys = calls.flatMap(({ sentAtSeconds, messages: wrapped }) =>
-        wrapped.map(({ messageId }) => ({ messageId, sentAtSeconds })),
+        wrapped.map(({ messageId }) => ({ subaccountId: 0, messageId, sentAtSeconds })),
       );
-      const stranger = { messageId: newMessageId(), sentAtSeconds: NOW };
-      const late = { messageId: keys[0]!.messageId, sentAtSeconds: NOW + 1 };
+      const stranger = { subaccountId: 0, messageId: newMessageId(), sentAtSeconds: NOW };
+      const late = { ...keys[0]!, sentAtSeconds: NOW + 1 };
       const asked = [stranger, ...keys.toReversed(), late];
       const found = await messages.find(asked);
       assert.deepEqual(
@@ -98,7 +100,7 @@ export function messagesConformance(name: string, ground: Ground): void {
         }),
       );
       await Promise.all(calls.map((one, n) => stores[n % 2]!.messages.record([one])));
-      const keys = calls.map((one) => ({ messageId: one.messages[0]!.messageId, sentAtSeconds: NOW }));
+      const keys = calls.map((one) => ({ ...one.messages[0]!, subaccountId: 0, sentAtSeconds: NOW }));
       for (const { messages } of [...stores, await reopen(t, location)]) {
         const found = await messages.find(keys);
         assert.deepEqual(
@@ -107,6 +109,20 @@ export function messagesConformance(name: string, ground: Ground): void {
         );
         assert.equal((await messages.readAfter(0, 100)).length, 21);
       }
+    });
+
+    test("a tenant's message is another than that of a tenant who chose the same id in the same second", async (t) => {
+      const { messages } = await createStore(t, ground);
+      const same = to("bob@example.com");
+      const ofTenant = (subaccountId: number, subject: string) =>
+        call([{ ...same, rcptMeta: { subject } }], { subaccountId, facts: { ...FACTS, subject } });
+      await messages.record([ofTenant(1, "one"), ofTenant(2, "two"), ofTenant(1, "too late")]);
+      const find = () =>
+        messages.find([2, 0, 1].map((subaccountId) => ({ ...same, subaccountId, sentAtSeconds: NOW })));
+      const [two, one] = ["two", "one"].map((subject) => ({ ...FACTS, subject, rcptMeta: { subject } }));
+      assert.deepEqual(await find(), [two, undefined, one]);
+      assert.equal(await messages.erase("bob@example.com", 1), 1);
+      assert.deepEqual(await find(), [two, undefined, undefined]);
     });
 
     test("every message is read once, in the order of recording, while processes record", async (t) => {
@@ -150,9 +166,9 @@ export function messagesConformance(name: string, ground: Ground): void {
       assert.equal(await messages.erase("bob@example.com", "all"), 2);
       assert.equal(await messages.erase("bob@example.com", "all"), 0);
       const keys = [
-        { ...bob, sentAtSeconds: NOW },
-        { ...ann, sentAtSeconds: NOW },
-        { ...bobLater, sentAtSeconds: NOW + DAY },
+        { ...bob, subaccountId: 0, sentAtSeconds: NOW },
+        { ...ann, subaccountId: 0, sentAtSeconds: NOW },
+        { ...bobLater, subaccountId: 0, sentAtSeconds: NOW + DAY },
       ];
       assert.deepEqual(await messages.find(keys), [undefined, FACTS, undefined]);
     });
@@ -170,13 +186,13 @@ export function messagesConformance(name: string, ground: Ground): void {
       assert.equal(await messages.countTo("bob@example.com", 7), 1);
       assert.equal(await messages.erase("bob@example.com", "all"), 2);
       assert.equal(await messages.countTo("bob@example.com", "all"), 0);
-      assert.deepEqual(await messages.find([{ ...ann, sentAtSeconds: NOW }]), [FACTS]);
+      assert.deepEqual(await messages.find([{ ...ann, subaccountId: 0, sentAtSeconds: NOW }]), [FACTS]);
       // The process remembers that these facts are stored.
       const eve = to("eve@example.com");
       await messages.record([call([eve], { facts: personal })]);
       const again = await reopen(t, location);
       const { subject: _subject, ...rest } = FACTS;
-      assert.deepEqual(await again.messages.find([{ ...eve, sentAtSeconds: NOW }]), [rest]);
+      assert.deepEqual(await again.messages.find([{ ...eve, subaccountId: 0, sentAtSeconds: NOW }]), [rest]);
     });
 
     test("a tenant's erasure leaves the other tenants' messages to the same person", async (t) => {
@@ -184,7 +200,11 @@ export function messagesConformance(name: string, ground: Ground): void {
       const [ofZero, ofOne] = [to("bob@example.com"), to("bob@example.com")];
       await messages.record([call([ofZero]), call([ofOne], { subaccountId: 1 })]);
       assert.equal(await messages.erase("bob@example.com", 1), 1);
-      const keys = [ofZero, ofOne].map((message) => ({ ...message, sentAtSeconds: NOW }));
+      const keys = [ofZero, ofOne].map((message, subaccountId) => ({
+        ...message,
+        subaccountId,
+        sentAtSeconds: NOW,
+      }));
       assert.deepEqual(await messages.find(keys), [FACTS, undefined]);
     });
 
@@ -193,9 +213,9 @@ export function messagesConformance(name: string, ground: Ground): void {
       const [old, recent, again] = [to("a@example.com"), to("a@example.com"), to("a@example.com")];
       await messages.record([call([old], { sentAtSeconds: NOW - DAY }), call([recent])]);
       const keys = [
-        { ...old, sentAtSeconds: NOW - DAY },
-        { ...recent, sentAtSeconds: NOW },
-        { ...again, sentAtSeconds: NOW - DAY },
+        { ...old, subaccountId: 0, sentAtSeconds: NOW - DAY },
+        { ...recent, subaccountId: 0, sentAtSeconds: NOW },
+        { ...again, subaccountId: 0, sentAtSeconds: NOW - DAY },
       ];
       assert.deepEqual(await messages.find(keys), [FACTS, FACTS, undefined]);
       assert.equal(await messages.dropBefore(NOW_MS), 1);

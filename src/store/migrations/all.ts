@@ -5,6 +5,7 @@ import { addMessageFacts, createMessageDays, eventDaysHaveChanged } from "./even
 import { indexPositionsWithTimes } from "./events-003-positions.ts";
 import { indexMoreFilters } from "./events-004-more-filters.ts";
 import { indexKnownFacts } from "./events-005-known-facts.ts";
+import { keyMessagesByTenant, messageDaysHaveChanged } from "./events-006-messages-of-tenants.ts";
 import { createStateTables } from "./state-001-initial.ts";
 import { createCertificateTable } from "./state-002-certificates.ts";
 import { createAcmeTables } from "./state-003-acme.ts";
@@ -35,7 +36,10 @@ export function sqliteEventMigrations(): Migrations {
 
 /** Of the file that lists the days of messages. The days' own: `sqlite/message-files.ts`. */
 export function sqliteMessageMigrations(): Migrations {
-  return { "002-message-facts": createMessageDays(SQLITE_TYPES) };
+  return {
+    "002-message-facts": createMessageDays(SQLITE_TYPES),
+    "006-messages-of-tenants": messageDaysHaveChanged,
+  };
 }
 
 export function postgresEventMigrations(): Migrations {
@@ -45,5 +49,6 @@ export function postgresEventMigrations(): Migrations {
     "003-positions": indexPositionsWithTimes,
     "004-more-filters": indexMoreFilters,
     "005-known-facts": indexKnownFacts,
+    "006-messages-of-tenants": keyMessagesByTenant,
   };
 }

@@ -38,7 +38,9 @@ export function postgresMessages(db: Kysely<unknown>): MessageDatabase {
     amongKeys: (keys) => {
       const times = keys.map(({ sentAtSeconds }) => sentAtSeconds);
       const ids = keys.map(({ messageId }) => messageId);
-      return sql`(sent_at_seconds, message_id) in (select * from unnest(${times}::bigint[], ${ids}::text[]))`;
+      const tenants = keys.map(({ subaccountId }) => subaccountId);
+      return sql`(sent_at_seconds, message_id, subaccount_id) in (
+        select * from unnest(${times}::bigint[], ${ids}::text[], ${tenants}::bigint[]))`;
     },
     amongTexts: (values) => sql`= any(${values}::text[])`,
   };
@@ -65,16 +67,17 @@ async function insert(db: Kysely<unknown>, batches: readonly MessageBatch[]): Pr
     insert into messages (position, ${NAMES})
     select before + number, ${NAMES}
     from given, unnest(${arraysOf(MESSAGE_COLUMNS, rows)}) with ordinality as message (${NAMES}, number)
-    on conflict (sent_at_seconds, message_id) do nothing`.execute(db);
+    on conflict (sent_at_seconds, message_id, subaccount_id) do nothing`.execute(db);
 }
 
 async function erase(db: Kysely<unknown>, { recipient, scope, atMost }: ErasedPiece): Promise<number> {
   return db.transaction().execute(async (transaction) => {
     const { rows } = await sql<{ shared_id: string }>`
       with person as (
-        select sent_at_seconds, message_id from messages where ${ofPerson(recipient, scope)} limit ${atMost}
+        select sent_at_seconds, message_id, subaccount_id from messages
+        where ${ofPerson(recipient, scope)} limit ${atMost}
       )
-      delete from messages where (sent_at_seconds, message_id) in (select sent_at_seconds, message_id from person)
+      delete from messages where (sent_at_seconds, message_id, subaccount_id) in (select * from person)
       returning shared_id`.execute(transaction);
     const ids = [...new Set(rows.map((row) => row.shared_id))];
     if (ids.length === 0) return 0;

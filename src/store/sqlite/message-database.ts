@@ -40,9 +40,9 @@ export async function openSqliteMessages(
       ),
     countTo: (recipient, scope) => countTo(reads, recipient, scope),
     amongKeys: (keys) => {
-      const pairs = keys.map(({ sentAtSeconds, messageId }) => [sentAtSeconds, messageId]);
-      return sql`(sent_at_seconds, message_id) in (
-        select value ->> 0, value ->> 1 from json_each(${JSON.stringify(pairs)}))`;
+      const rows = keys.map((key) => [key.sentAtSeconds, key.messageId, key.subaccountId]);
+      return sql`(sent_at_seconds, message_id, subaccount_id) in (
+        select value ->> 0, value ->> 1, value ->> 2 from json_each(${JSON.stringify(rows)}))`;
     },
     amongTexts: (values) => sql`in (select value from json_each(${JSON.stringify(values)}))`,
     close,

@@ -33,6 +33,9 @@ const MESSAGE_DAY_SCHEMA: readonly string[] = [
   // By time first: message ids are random, but this index grows at its end.
   "create unique index messages_by_id on messages (sent_at_seconds, message_id)",
   `create index messages_by_recipient on messages (${SEGMENT}, rcpt_to)`,
+  // Callers choose ids: two tenants may have chosen the same one in the same second.
+  "drop index messages_by_id",
+  "create unique index messages_by_id on messages (sent_at_seconds, message_id, subaccount_id)",
 ];
 
 const LAYOUT: DayLayout = {
@@ -40,7 +43,7 @@ const LAYOUT: DayLayout = {
   schema: MESSAGE_DAY_SCHEMA,
   positionColumns: [["messages", "position"]],
 };
-const INSERT = `${insertInto("messages", MESSAGE_COLUMNS)} on conflict (sent_at_seconds, message_id) do nothing`;
+const INSERT = `${insertInto("messages", MESSAGE_COLUMNS)} on conflict (sent_at_seconds, message_id, subaccount_id) do nothing`;
 const SHARE = `insert into shared_facts values (${SHARED_COLUMNS.map(() => "?").join(", ")})`;
 const ERASE = `delete from messages where position in (
     select position from messages where ${inEachSegment("messages")} and ${OF_PERSON} limit ?
