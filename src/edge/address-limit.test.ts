@@ -21,6 +21,16 @@ test("all addresses of an IPv6 /64 are one client, however they are written, and
   assert.equal(isWithin("2001:db8:0:8::1", 50_000), true);
 });
 
+test("clients of IPv4 behind a NAT64 are counted one by one", () => {
+  const isWithin = createAddressLimit(1);
+  assert.deepEqual(
+    ["64:ff9b::c000:201", "64:ff9b::c000:202", "64:ff9b::192.0.2.1"].map((address) =>
+      isWithin(address, 50_000),
+    ),
+    [true, true, false],
+  );
+});
+
 test("what is no address is counted as it is", () => {
   const isWithin = createAddressLimit(1);
   assert.deepEqual(

@@ -31,5 +31,7 @@ function clientOf(address: string): string {
   const canonical = new SocketAddress({ address: withoutZone, family: "ipv6" }).address;
   const [head = [], tail = []] = canonical.split("::").map((part) => (part === "" ? [] : part.split(":")));
   const zeros = Array.from({ length: GROUPS - head.length - tail.length }, () => "0");
+  // Behind it are clients of IPv4 (RFC 6052), who have one prefix together.
+  if (canonical.startsWith("64:ff9b::")) return canonical;
   return [...head, ...zeros, ...tail].slice(0, GROUPS / 2).join(":");
 }

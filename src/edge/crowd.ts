@@ -28,7 +28,7 @@ export function limitCrowd({ server, event, maxConnections, onDropped }: Crowd):
   server.on(event, (socket: Socket) => {
     open += 1;
     silent.add(socket);
-    if (silent.size > half) endOldest(silent, onDropped);
+    if (silent.size > half && endOldest(silent, half)) onDropped();
   });
   server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
     silent.delete(socket);
@@ -43,12 +43,14 @@ export function limitCrowd({ server, event, maxConnections, onDropped }: Crowd):
   server.once("close", () => clearInterval(count));
 }
 
-function endOldest(silent: Set<Socket>, onDropped: () => void): void {
+/** Unless enough of them have ended by themselves. */
+function endOldest(silent: Set<Socket>, half: number): boolean {
   for (const socket of silent) {
+    if (silent.size <= half) return false;
     silent.delete(socket);
     if (socket.destroyed) continue;
-    onDropped();
     socket.destroy();
-    return;
+    return true;
   }
+  return false;
 }

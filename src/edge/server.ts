@@ -76,6 +76,7 @@ export interface EdgeServer {
 const BACKLOG = 4096;
 const ACCEPT_WAITING_MS = 1000;
 const QUIET_TURN_MS = 0.05;
+const LAST_REPLY_MS = 2000;
 const CLIENT_ERRORS: Readonly<Record<string, ClientErrorKind>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
   ERR_HTTP_REQUEST_TIMEOUT: "timeout",
@@ -114,8 +115,12 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     refuseClient(error, socket, options.counters),
   );
-  // Without a listener Node would invite the body ("100 Continue"), which is never read.
-  server.on("checkContinue", options.handler);
+  // Without listeners Node would invite the body ("100 Continue"), which is never read, or answer 417 by itself.
+  for (const expectation of ["checkContinue", "checkExpectation"]) {
+    server.on(expectation, (request, response) => server.emit("request", request, response));
+  }
+  // Node refuses further requests of a connection by itself, with replies that the handler doesn't see.
+  server.on("dropRequest", (_request, socket: Socket) => socket.setTimeout(limits.silenceTimeoutMs));
   // Without a listener Node would end the connection without a word.
   server.on("connect", (_request, socket: Socket) => refuseTunnel(socket, options.counters));
   server.on("drop", () => {
@@ -216,10 +221,10 @@ function quietTurnMs(waitedMs: number): number {
 function refuseTunnel(socket: Socket, counters: EdgeCounters): void {
   counters.replies.method_not_allowed += 1;
   socket.on("error", () => undefined);
-  socket.end(
+  endWith(
+    socket,
     "HTTP/1.1 405 Method Not Allowed\r\nServer: waypost\r\nAllow: GET, HEAD\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
   );
-  socket.destroySoon();
 }
 
 function refuseClient(error: NodeJS.ErrnoException, socket: Socket, counters: EdgeCounters): void {
@@ -229,8 +234,15 @@ function refuseClient(error: NodeJS.ErrnoException, socket: Socket, counters: Ed
     socket.destroy();
     return;
   }
-  socket.end(
+  endWith(
+    socket,
     `HTTP/1.1 ${CLIENT_ERROR_STATUS[kind]}\r\nServer: waypost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );
+}
+
+/** Node has given the socket up: its own time limits end with that, and a client that doesn't read would keep it for ever. */
+function endWith(socket: Socket, reply: string): void {
+  socket.setTimeout(LAST_REPLY_MS, () => socket.destroy());
+  socket.end(reply);
   socket.destroySoon();
 }

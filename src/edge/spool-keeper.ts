@@ -16,7 +16,8 @@ import { DamagedSpool } from "./spool-environment.ts";
 import type { ObservedEvent } from "./spool-record.ts";
 import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
 
-export interface SpoolKeeperOptions extends Pick<SpoolOptions, "isOtherCommitting" | "onCommitEnd"> {
+export interface SpoolKeeperOptions
+  extends Pick<SpoolOptions, "maxPendingBytes" | "isOtherCommitting" | "onCommitEnd"> {
   readonly directory: string;
   readonly slots: SlotRange;
   readonly maxBytes: number;
@@ -49,6 +50,7 @@ export class SpoolKeeper {
   #lostWithoutSpool = 0;
   #damagedSlots = 0;
   #retry: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: SpoolKeeperOptions) {
     this.#options = options;
@@ -67,9 +69,13 @@ export class SpoolKeeper {
     this.#open?.spool.otherCommitEnded(startedMs);
   }
 
-  /** `failing` also while there is no spool. */
+  /** `full` also while there is no spool. */
   get readiness(): Readiness {
-    return this.#open?.spool.readiness ?? READINESS.failing;
+    return this.#open?.spool.readiness ?? READINESS.full;
+  }
+
+  get pendingBytes(): number {
+    return this.#open?.spool.pendingBytes ?? 0;
   }
 
   /** As {@link Spool.lastCommitMs}. Where there is no spool, it comes after all others. */
@@ -88,11 +94,16 @@ export class SpoolKeeper {
   }
 
   /** Gives pending events until the deadline to become durable, then leaves the slot to the next writer. */
-  async close(deadlineMs: number): Promise<void> {
+  close(deadlineMs: number): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
     clearTimeout(this.#retry);
     if (this.#open === undefined) return;
-    await this.#open.spool.close(deadlineMs);
-    this.#open.slot.release();
+    // A commit that hangs still writes there: the slot is the next writer's once this process has ended.
+    if (await this.#open.spool.close(deadlineMs)) this.#open.slot.release();
   }
 
   readonly #onDamaged = (slot: number, error: unknown): void => {

@@ -33,9 +33,9 @@ export type RecordOutcome = "stored" | "lost";
 
 /**
  * How near the next commit is. `collecting`: a group is being put together. `idle`: an event would begin one. `committing`: it
- * would be in the next one. `failing`: nobody knows, or there is no room. Higher is nearer.
+ * would be in the next one. `failing`: nobody knows when there is one. `full`: an event would be lost. Higher is nearer.
  */
-export const READINESS = { failing: 0, committing: 1, idle: 2, collecting: 3 } as const;
+export const READINESS = { full: 0, failing: 1, committing: 2, idle: 3, collecting: 4 } as const;
 export type Readiness = (typeof READINESS)[keyof typeof READINESS];
 
 export interface SpoolStats {
@@ -58,6 +58,10 @@ const COMMIT_LATENCY_BOUNDS_MS = [1, 2, 5, 10, 25, 50, 100, 250, 1000] as const;
 
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 250;
+/** A disk that takes longer for a commit may not answer at all. */
+const STUCK_AFTER_MS = 25;
+/** More than a row takes: its link, user agent and recipient are bounded. */
+const ROOM_FOR_AN_EVENT = 16 * 1024;
 /** Larger groups gain nothing more, hold the write lock that ingest needs for longer, and fit less well on a disk that is nearly full. */
 const MAX_BYTES_PER_COMMIT = 256 * 1024;
 const SIZE_CHECK_INTERVAL_MS = 100;
@@ -120,10 +124,10 @@ export class Spool {
     this.#retryMs = options.retryMs ?? RETRY_MS;
     this.#isOtherCommitting = options.isOtherCommitting ?? (() => false);
     this.#onCommitEnd = options.onCommitEnd ?? (() => undefined);
-    this.#sizeCheck = setInterval(() => this.#checkSize(), SIZE_CHECK_INTERVAL_MS).unref();
-    this.#checkSize();
     const highest = environment.get(HIGHEST_ID_KEY);
     this.#nextId = createEventIds(options.slot, highest === undefined ? undefined : decodeId(highest));
+    this.#checkSize();
+    this.#sizeCheck = setInterval(() => this.#checkSize(), SIZE_CHECK_INTERVAL_MS).unref();
   }
 
   /** Resolves when the event is durable, or lost. Events of one group share a promise. */
@@ -144,9 +148,15 @@ export class Spool {
   }
 
   get readiness(): Readiness {
-    if (this.#retry !== undefined || this.#full) return READINESS.failing;
-    if (this.#committing) return READINESS.committing;
+    if (!this.#hasRoom(ROOM_FOR_AN_EVENT)) return READINESS.full;
+    if (this.#retry !== undefined) return READINESS.failing;
+    if (this.#committing) return this.#isStuck() ? READINESS.failing : READINESS.committing;
     return this.#groups.length === 0 ? READINESS.idle : READINESS.collecting;
+  }
+
+  /** What waits in memory. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
   }
 
   /** When the last commit began, on the monotonic clock. */
@@ -169,8 +179,12 @@ export class Spool {
     };
   }
 
-  /** Takes no more events and gives what is pending until then to become durable. What doesn't is lost and counted. */
-  async close(deadlineMs: number): Promise<void> {
+  /**
+   * Takes no more events and gives what is pending until then to become durable. What doesn't is lost and counted. False when a
+   * commit still hangs at the deadline: the files are then in use for as long as the process lives.
+   */
+  async close(deadlineMs: number): Promise<boolean> {
+    const endMs = performance.now() + deadlineMs;
     this.#closed = true;
     clearInterval(this.#sizeCheck);
     const last = this.#groups.at(-1);
@@ -178,8 +192,7 @@ export class Spool {
     clearTimeout(this.#retry);
     clearTimeout(this.#patience);
     this.#giveUp();
-    // A commit that hangs would hold close() too; the process that ends takes it along.
-    await within(deadlineMs, this.#closeFiles());
+    return within(Math.max(0, endMs - performance.now()), this.#closeFiles());
   }
 
   async #closeFiles(): Promise<void> {
@@ -214,7 +227,7 @@ export class Spool {
   #commitOnceCollected(sizeBefore?: number): void {
     this.#isCollecting = false;
     const size = this.#groups[0]?.entries.length;
-    if (size === undefined || this.#committing) return;
+    if (size === undefined || this.#committing || this.#retry !== undefined) return;
     if (size >= WORTH_A_COMMIT || this.#groups.length > 1) this.#commitNext();
     else if (this.#isOtherCommitting()) this.#waitForOther();
     else if (size > 0 && (size === sizeBefore || this.#isLate())) this.#commitNext();
@@ -222,6 +235,10 @@ export class Spool {
       this.#isCollecting = true;
       setImmediate(() => this.#commitOnceCollected(size));
     }
+  }
+
+  #isStuck(): boolean {
+    return performance.now() - this.#lastStartMs > STUCK_AFTER_MS;
   }
 
   #isLate(): boolean {
@@ -286,11 +303,12 @@ export class Spool {
     this.#failedCommits += 1;
     this.#failure = code;
     this.#committing = false;
-    this.#onCommitEnd(this.#lastStartMs);
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       this.#commitNext();
     }, this.#retryMs);
+    // The other one may fail at once, and tell this one: from here on it waits.
+    this.#onCommitEnd(this.#lastStartMs);
   }
 
   #remove(group: Group): void {
@@ -337,9 +355,11 @@ function usedBytes(environment: RootDatabase<Buffer, Buffer>): number {
   return (pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages) * pages.pageSize;
 }
 
-async function within(deadlineMs: number, work: Promise<unknown>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, deadlineMs);
-  await Promise.race([work, late]);
+/** Whether the work ended in time. */
+async function within(deadlineMs: number, work: Promise<unknown>): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, deadlineMs, false);
+  const isInTime = await Promise.race([work.then(() => true), late]);
   clearTimeout(timer);
+  return isInTime;
 }

@@ -85,6 +85,53 @@ test("events are committed in one spool while the other one waits for its disk, 
   assert.equal(new Set(read.map(({ eventId }) => eventId)).size, 6);
 });
 
+test("a spool whose disk hangs gets no more than what came before that showed", async () => {
+  await using open = await openSpools();
+  const { spools, directory } = open;
+  const release = await holdSlot(directory, 0);
+  const all: Promise<string>[] = [];
+  for (let turn = 0; turn < 60; turn += 1) {
+    for (let number = 0; number < 30; number += 1) all.push(spools.record(EVENT));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const { pendingEvents } = spools.stats();
+  assert.ok(pendingEvents < 600, `${pendingEvents} of ${all.length} events wait`);
+  await release();
+  assert.deepEqual([...new Set(await Promise.all(all))], ["stored"]);
+});
+
+test("when both disks hang, events wait in the memory of both before any is lost", async () => {
+  const maxPendingBytes = 64 * 1024;
+  await using open = await openSpools({ maxPendingBytes });
+  const { spools, directory } = open;
+  const releases = [await holdSlot(directory, 0), await holdSlot(directory, 1)];
+  const large = { ...EVENT, targetLinkUrl: `https://shop.example/${"x".repeat(3000)}` };
+  const all: Promise<string>[] = [];
+  while (spools.stats().lostEvents === 0) {
+    all.push(spools.record(large));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  assert.ok(
+    spools.stats().pendingEvents * 3000 > 1.4 * maxPendingBytes,
+    `${spools.stats().pendingEvents} waited`,
+  );
+  for (const release of releases) await release();
+  assert.equal((await Promise.all(all)).filter((outcome) => outcome === "lost").length, 1);
+});
+
+test("closing keeps to its deadline, and says when a commit still hangs", async () => {
+  await using open = await openSpools();
+  const release = await holdSlot(open.directory, 0);
+  void open.spools.record(EVENT);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const startedMs = performance.now();
+  await open.spools.close(300);
+  assert.ok(performance.now() - startedMs < 550, `${performance.now() - startedMs} ms`);
+  assert.equal(claimSlot(open.directory, 0), undefined);
+  claimSlot(open.directory, 1)?.release();
+  await release();
+});
+
 test("events that come one by one fill the spools alike, and the statistics are those of all", async () => {
   await using open = await openSpools();
   for (let number = 0; number < 6; number += 1) await open.spools.record(EVENT);

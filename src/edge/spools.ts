@@ -50,7 +50,7 @@ export class Spools {
       storedEvents: sum(({ storedEvents }) => storedEvents),
       lostEvents: sum(({ lostEvents }) => lostEvents),
       pendingEvents: sum(({ pendingEvents }) => pendingEvents),
-      usedShare: sum(({ usedShare }) => usedShare) / all.length,
+      usedShare: Math.max(...all.map(({ usedShare }) => usedShare)),
       commits: sum(({ commits }) => commits),
       failedCommits: sum(({ failedCommits }) => failedCommits),
       failure: all.find(({ failure }) => failure !== undefined)?.failure,
@@ -68,15 +68,17 @@ export class Spools {
     await Promise.all(this.#keepers.map((keeper) => keeper.close(deadlineMs)));
   }
 
-  /** The one whose next commit is the nearest; of two that are alike, the one whose last commit began longer ago. */
   #next(): SpoolKeeper {
     let [next] = this.#keepers;
-    for (const keeper of this.#keepers) {
-      const isSooner =
-        keeper.readiness > next.readiness ||
-        (keeper.readiness === next.readiness && keeper.lastCommitMs < next.lastCommitMs);
-      if (isSooner) next = keeper;
-    }
+    for (const keeper of this.#keepers) if (keeper !== next && isSooner(keeper, next)) next = keeper;
     return next;
   }
+}
+
+/** By its next commit. Of two that commit, the one that began before; of two that don't get on, the one for which less waits. */
+function isSooner(one: SpoolKeeper, other: SpoolKeeper): boolean {
+  const [readiness, of] = [one.readiness, other.readiness];
+  if (readiness !== of) return readiness > of;
+  if (readiness <= READINESS.failing) return one.pendingBytes < other.pendingBytes;
+  return one.lastCommitMs < other.lastCommitMs;
 }

@@ -225,6 +225,46 @@ for (const [what, ofRequests] of [
   });
 }
 
+for (const [what, request, maxRequestsPerConnection] of [
+  ["refusals of its expectations", "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 1_000_000],
+  ["invitations", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", 1_000_000],
+  ["refusals of more requests", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 1],
+] as const) {
+  test(`a client that doesn't read ${what} is cut off in time`, async () => {
+    await using own = await createInstallation();
+    const { address } = await own.startWorker({
+      limits: { silenceTimeoutMs: 300, maxRequestsPerConnection },
+    });
+    const socket = await openSocket(address.port);
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    socket.once("close", () => resolve());
+    // More than the kernels buffer between two processes. A socket that is written to hears of its end without being read.
+    const requests = Buffer.from(request.repeat(20_000));
+    const writing = setInterval(() => {
+      if (socket.writableLength < requests.length) socket.write(requests);
+    }, 20);
+    await closed;
+    clearInterval(writing);
+  });
+}
+
+test("stopping ends tunnels that were refused behind replies that nobody reads", async () => {
+  await using own = await createInstallation();
+  const files = { "assetlinks.json": "x".repeat(128 * 1024) };
+  await own.publish(2, new Map([["click.acme.com", { owners: [TENANT], blocked: false, files }]]));
+  const stopped = await own.startWorker({ limits: { silenceTimeoutMs: 300 } });
+  const file = "GET /.well-known/assetlinks.json HTTP/1.1\r\nHost: click.acme.com\r\n\r\n";
+  const sockets = await Promise.all(Array.from({ length: 60 }, () => openSocket(stopped.address.port)));
+  for (const [index, socket] of sockets.entries()) {
+    socket.write(`${file.repeat(20 + index)}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+  }
+  await sleep(300);
+  const startedMs = performance.now();
+  await stopped.stop();
+  assert.ok(performance.now() - startedMs < 7000);
+  for (const socket of sockets) socket.destroy();
+});
+
 test("random bytes never make the edge redirect, fail or stop", async () => {
   const line = fc.oneof(
     fc.constant("GET /e/x HTTP/1.1\r\nHost: a\r\n"),
