@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import fc from "fast-check";
 
 import { type SlotRequest, Slots } from "./slots.ts";
 
-const LIMITS = { total: 4, perTenant: 2, failing: 1 };
+const LIMITS = {
+  total: 4,
+  perTenant: 3,
+  failing: 2,
+  failingPerTenant: 1,
+  slowAfterMs: 3_600_000,
+  slow: 100,
+};
 
 interface Running {
   readonly request: SlotRequest;
@@ -37,7 +45,7 @@ async function settled(): Promise<void> {
 
 test("neither a tenant nor failing receivers take the places of the others", async () => {
   const { running, ask } = controlled(new Slots(LIMITS));
-  for (let n = 0; n < 5; n += 1) void ask({ tenant: 1, isFailing: false });
+  for (let n = 0; n < 2; n += 1) void ask({ tenant: 1, isFailing: false });
   for (let n = 0; n < 5; n += 1) void ask({ tenant: 10 + n, isFailing: true });
   await settled();
   assert.deepEqual(
@@ -46,15 +54,51 @@ test("neither a tenant nor failing receivers take the places of the others", asy
       [1, false],
       [1, false],
       [10, true],
+      [11, true],
     ],
   );
-  void ask({ tenant: 2, isFailing: false });
+});
+
+test("a tenant's failing receivers leave places to its others", async () => {
+  const { running, ask } = controlled(new Slots(LIMITS));
+  for (let n = 0; n < 5; n += 1) void ask({ tenant: 1, isFailing: true });
+  for (let n = 0; n < 2; n += 1) void ask({ tenant: 1, isFailing: false });
   await settled();
-  assert.equal(running.length, 4);
+  assert.deepEqual(
+    running.map(({ request: { isFailing } }) => isFailing),
+    [true, false, false],
+  );
+});
+
+test("one place that is given back makes room for two that waited for different reasons", async () => {
+  const { running, ask } = controlled(new Slots({ ...LIMITS, perTenant: 1, failing: 1 }));
+  void ask({ tenant: 1, isFailing: true });
+  void ask({ tenant: 1, isFailing: false });
+  void ask({ tenant: 2, isFailing: true });
+  await settled();
+  assert.equal(running.length, 1);
+  running[0]?.end();
+  await settled();
+  assert.equal(running.length, 2);
+});
+
+test("work that takes long gives its place up, but for what is beyond the limit", async () => {
+  const limits = { total: 2, perTenant: 2, failing: 2, failingPerTenant: 2, slowAfterMs: 20, slow: 3 };
+  const { running, ask } = controlled(new Slots(limits));
+  const all = Array.from({ length: 7 }, (_, tenant) => ask({ tenant, isFailing: tenant % 2 === 0 }));
+  await settled();
+  assert.equal(running.length, 2);
+  await sleep(200);
+  assert.equal(running.length, 5, "three are slow, two have a place");
+  while (running.length > 0) {
+    running[0]?.end();
+    await settled();
+  }
+  await Promise.all(all);
 });
 
 test("work that fails gives its place back", async () => {
-  const slots = new Slots({ total: 1, perTenant: 1, failing: 1 });
+  const slots = new Slots({ ...LIMITS, total: 1 });
   const request = { tenant: 1, isFailing: true };
   await assert.rejects(slots.run(request, () => Promise.reject(new Error("no"))));
   assert.equal(await slots.run(request, async () => 7), 7);
@@ -75,8 +119,11 @@ test("whatever is asked in whatever order, the limits hold and everything runs i
           const requests = running.map(({ request }) => request);
           assert.ok(requests.length <= LIMITS.total);
           assert.ok(requests.filter(({ isFailing }) => isFailing).length <= LIMITS.failing);
-          for (const tenant of [0, 1, 2, 3])
-            assert.ok(requests.filter((request) => request.tenant === tenant).length <= LIMITS.perTenant);
+          for (const tenant of [0, 1, 2, 3]) {
+            const own = requests.filter((request) => request.tenant === tenant);
+            assert.ok(own.length <= LIMITS.perTenant);
+            assert.ok(own.filter(({ isFailing }) => isFailing).length <= LIMITS.failingPerTenant);
+          }
           assert.ok(running.length > 0 || done === asked.length, "somebody always runs");
           const pick = picks.next().value;
           running[pick % Math.max(1, running.length)]?.end();

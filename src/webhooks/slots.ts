@@ -1,11 +1,19 @@
 /**
  * How many requests may be under way: in all, of one tenant, and to receivers that have been failing. So neither a
- * tenant with many dead receivers nor all dead receivers together keep those that work from being served.
+ * tenant with many dead receivers nor all dead receivers together keep those that work from being served. A request
+ * that takes long gives its place up before it has ended: who waits for a place waits for receivers that answer, not
+ * for the timeouts of those that hang.
  */
 export interface SlotLimits {
   readonly total: number;
+  /** At least as many as a tenant may have webhooks: each has one request under way. */
   readonly perTenant: number;
   readonly failing: number;
+  readonly failingPerTenant: number;
+  /** After so long a request no longer counts, */
+  readonly slowAfterMs: number;
+  /** but for those beyond so many: each is a connection, and a batch in memory. */
+  readonly slow: number;
 }
 
 export interface SlotRequest {
@@ -18,14 +26,28 @@ interface Waiting extends SlotRequest {
   readonly start: () => void;
 }
 
-const SLOT_LIMITS: SlotLimits = { total: 256, perTenant: 64, failing: 64 };
+interface Place {
+  readonly request: SlotRequest;
+  isSlow: boolean;
+}
+
+const SLOT_LIMITS: SlotLimits = {
+  total: 256,
+  perTenant: 128,
+  failing: 64,
+  failingPerTenant: 32,
+  slowAfterMs: 1000,
+  slow: 1024,
+};
 
 export class Slots {
   readonly #limits: SlotLimits;
   readonly #perTenant = new Map<number, number>();
+  readonly #failingPerTenant = new Map<number, number>();
+  readonly #waiting: Waiting[] = [];
   #total = 0;
   #failing = 0;
-  #waiting: Waiting[] = [];
+  #slow = 0;
 
   constructor(limits: SlotLimits = SLOT_LIMITS) {
     this.#limits = limits;
@@ -38,35 +60,54 @@ export class Slots {
         this.#waiting.push({ ...request, start });
       });
     } else this.#count(request, 1);
+    const place = { request, isSlow: false };
+    const timer = setTimeout(() => this.#setAside(place), this.#limits.slowAfterMs).unref();
     try {
       return await work();
     } finally {
-      this.#count(request, -1);
-      this.#startNext();
+      clearTimeout(timer);
+      if (place.isSlow) this.#slow -= 1;
+      else this.#count(request, -1);
+      this.#startWaiting();
     }
   }
 
   #hasRoom({ tenant, isFailing }: SlotRequest): boolean {
-    return (
-      this.#total < this.#limits.total &&
-      (this.#perTenant.get(tenant) ?? 0) < this.#limits.perTenant &&
-      (!isFailing || this.#failing < this.#limits.failing)
-    );
+    const { total, perTenant, failing, failingPerTenant } = this.#limits;
+    if (this.#total >= total || (this.#perTenant.get(tenant) ?? 0) >= perTenant) return false;
+    if (!isFailing) return true;
+    return this.#failing < failing && (this.#failingPerTenant.get(tenant) ?? 0) < failingPerTenant;
   }
 
   #count({ tenant, isFailing }: SlotRequest, by: number): void {
     this.#total += by;
-    if (isFailing) this.#failing += by;
-    const ofTenant = (this.#perTenant.get(tenant) ?? 0) + by;
-    if (ofTenant === 0) this.#perTenant.delete(tenant);
-    else this.#perTenant.set(tenant, ofTenant);
+    add(this.#perTenant, tenant, by);
+    if (!isFailing) return;
+    this.#failing += by;
+    add(this.#failingPerTenant, tenant, by);
   }
 
-  #startNext(): void {
-    const next = this.#waiting.find((waiting) => this.#hasRoom(waiting));
-    if (next === undefined) return;
-    this.#waiting = this.#waiting.filter((waiting) => waiting !== next);
-    this.#count(next, 1);
-    next.start();
+  #setAside(place: Place): void {
+    if (this.#slow >= this.#limits.slow) return;
+    place.isSlow = true;
+    this.#slow += 1;
+    this.#count(place.request, -1);
+    this.#startWaiting();
   }
+
+  /** A place that is free can be room for one of its tenant and for another that fails. */
+  #startWaiting(): void {
+    for (const waiting of [...this.#waiting]) {
+      if (!this.#hasRoom(waiting)) continue;
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      this.#count(waiting, 1);
+      waiting.start();
+    }
+  }
+}
+
+function add(counts: Map<number, number>, key: number, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }

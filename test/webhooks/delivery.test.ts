@@ -287,6 +287,22 @@ for (const [name, behave] of MISBEHAVIOURS) {
   });
 }
 
+test("all the webhooks that an account may have can hang, but the one that does not is served at once", async (t) => {
+  const store = await open(t, await createPlace(t, "sqlite"));
+  const bad = await receiver(t, { behave: () => undefined });
+  const good = await receiver(t);
+  for (let n = 0; n < 99; n += 1) await addWebhook(store, bad.url, { id: `a-${n}` });
+  await addWebhook(store, good.url, { id: "b" });
+  deliver(t, store, { timeoutMs: 20_000 });
+  const [first] = await addEvents(store, 1);
+  await until(() => bad.batches.length === 99, "all hang");
+  const second = await addEvents(store, 1);
+  const startedMs = performance.now();
+  await until(() => good.deliveredIds().length === 2, "the good one gets its events");
+  assert.ok(performance.now() - startedMs < 10_000, "without waiting for the others");
+  assert.deepEqual(good.deliveredIds(), [first, ...second]);
+});
+
 test("a receiver that answers with 100 MB has got its batch, and costs a few kilobytes", async (t) => {
   const store = await open(t, await createPlace(t, "sqlite"));
   let sent = 0;
