@@ -51,7 +51,8 @@ const OPTIONAL_FIELDS = {
         url: Type.Optional(Type.String({ description: "Where access tokens are asked for." })),
         body: Type.Optional(
           Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]), {
-            description: "What is sent there, as a form; as JSON to a server that does not take forms.",
+            description:
+              "What is sent there, as a form; as JSON to a server that does not take forms. Up to 20 fields with 4096 bytes in all.",
           }),
         ),
       },
@@ -109,6 +110,7 @@ const SHOWN_TOKEN_FIELDS: ReadonlySet<string> = new Set([
 ]);
 const MAX_CREDENTIAL_CHARS = 1024;
 const MAX_TOKEN_FIELDS = 20;
+const MAX_TOKEN_BYTES = 4096;
 
 export function parseEvents(events: readonly string[], kind: WebhookKind): readonly string[] {
   const unknown = events.find((type) => !KNOWN_EVENTS[kind].includes(type));
@@ -229,8 +231,6 @@ function parseOAuth2(
   if (url === undefined) throw missing("auth_request_details.url");
   if (body === undefined) throw missing("auth_request_details.body");
   const entries = Object.entries(body);
-  if (entries.length > MAX_TOKEN_FIELDS)
-    throw invalid(`field 'auth_request_details.body' may have at most ${MAX_TOKEN_FIELDS} entries`);
   const tokenUrl = parseTarget(url, "auth_request_details.url", policy);
   const isMoved = before !== undefined && !isSameOrigin(before.url, tokenUrl);
   if (isMoved && isKept(body)) throw mustBeSentAgain("auth_request_details.body", "auth_request_details.url");
@@ -238,11 +238,21 @@ function parseOAuth2(
     name,
     value === MASK ? keptValue(before?.body[name], "auth_request_details.body") : value,
   ]);
-  return {
-    type: "oauth2",
-    url: tokenUrl,
-    body: Object.fromEntries(kept) as Record<string, TokenField>,
-  };
+  const fields = Object.fromEntries(kept) as Record<string, TokenField>;
+  checkTokenFields(fields);
+  return { type: "oauth2", url: tokenUrl, body: fields };
+}
+
+function checkTokenFields(fields: OAuth2["body"]): void {
+  const entries = Object.entries(fields);
+  if (entries.length > MAX_TOKEN_FIELDS)
+    throw invalid(`field 'auth_request_details.body' may have at most ${MAX_TOKEN_FIELDS} entries`);
+  const bytes = entries.reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(String(value)),
+    0,
+  );
+  if (bytes > MAX_TOKEN_BYTES)
+    throw invalid(`field 'auth_request_details.body' may have at most ${MAX_TOKEN_BYTES} bytes in all`);
 }
 
 function parseToken(given: string | undefined, before: string | undefined): string | undefined {

@@ -419,6 +419,27 @@ onBothDatabases("webhooks API", (database) => {
       422,
       /auth_request_details.url' must be an http/,
     ],
+    [
+      "a token request with 21 fields",
+      {
+        auth_type: "oauth2",
+        auth_request_details: {
+          url: "http://127.0.0.1/",
+          body: Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`f${n}`, "x"])),
+        },
+      },
+      422,
+      /'auth_request_details.body' may have at most 20 entries/,
+    ],
+    [
+      "a token request of more than 4096 bytes",
+      {
+        auth_type: "oauth2",
+        auth_request_details: { url: "http://127.0.0.1/", body: { ["ä".repeat(48)]: "x".repeat(4001) } },
+      },
+      422,
+      /'auth_request_details.body' may have at most 4096 bytes in all/,
+    ],
     ["six headers", { custom_headers: { a: "", b: "", c: "", d: "", e: "", f: "" } }, 422, /at most 5/],
     ["a header with a line break", { custom_headers: { a: "b\r\nc: d" } }, 422, /cannot have/],
     ["a header that is ours", { custom_headers: { "Webhook-Id": "x" } }, 422, /must not set/],
