@@ -10,6 +10,7 @@ import { SPOOL_FOLDER } from "../main.ts";
 import { readIfThere, writePrivateFileOnce } from "../master-secret.ts";
 import { copyStore } from "../store/copy-store.ts";
 import { storeLocation } from "../store-location.ts";
+import { withStore } from "./with-store.ts";
 
 /** In a backup as in a data directory. */
 export const SECRET_FILE = "secret";
@@ -26,6 +27,11 @@ export async function backup(target: string, options: BackupOptions, config: Con
   if (existsSync(folder)) {
     throw new AppError("resource_conflict", `${folder} is there already: name a folder that is not`);
   }
+  if (!existsSync(dirname(folder))) {
+    throw new AppError("not_found", `${dirname(folder)} is not there: make it first`);
+  }
+  // Says so when there is none, before anything is made.
+  await withStore(config, async () => undefined);
   const unfinished = join(dirname(folder), `.${basename(folder)}.unfinished`);
   rmSync(unfinished, { recursive: true, force: true });
   try {

@@ -201,3 +201,17 @@ test("a backup never overwrites, and one that has no room leaves nothing behind"
     spawnSync("umount", [small]);
   }
 });
+
+test("a backup where there is no store, or into a folder that is not there, says so and makes nothing", async (t) => {
+  const installation = await createInstallation(t, {});
+  const nowhere = await installation.run("backup", join(temporaryFolder(t), "monday"));
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stderr, /There is no store in .*: is that the right WAYPOST_DATA_DIR\?/);
+  assert.doesNotMatch(nowhere.stderr, /\n\s+at /);
+  assert.deepEqual(readdirSync(installation.dataDir), []);
+
+  const { original } = await madeBackup(t);
+  const { code, stderr } = await original.run("backup", join(temporaryFolder(t), "not", "there"));
+  assert.equal(code, 1);
+  assert.match(stderr, /not is not there: make it first/);
+});
