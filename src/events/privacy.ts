@@ -32,12 +32,13 @@ export function keptRecipient(rcptTo: string, mode: PrivateMode, keys: PrivacyKe
 
 /**
  * A return path can hold the recipient's address (VERP), a subject their name, metadata a customer's number. Tags are labels that
- * many share; anonymous recipients have none all the same, as a rare one may be somebody's own.
+ * many share; anonymous recipients have none all the same, as a rare one may be somebody's own. Nor is the size of their messages
+ * kept: where each has content of its own, its sender knows them by it.
  */
 export function keptFacts(facts: MessageFacts, mode: PrivateMode): MessageFacts {
   const { rcptMeta: _meta, subject: _subject, msgFrom: _returnPath, ...rest } = facts;
   if (mode === "pseudonymous") return rest;
-  const { rcptTags: _tags, ...anonymous } = rest;
+  const { rcptTags: _tags, msgSize: _size, ...anonymous } = rest;
   return anonymous;
 }
 

@@ -107,7 +107,14 @@ onBothDatabases("privacy", (database) => {
     assert.deepEqual(more, []);
     assert.deepEqual([event.rcpt_to, event.raw_rcpt_to], ["", ""]);
     assert.ok(!("recipient_domain" in event));
-    for (const gone of ["ip_address", "user_agent", "user_agent_parsed", "accept_language", "subject"])
+    for (const gone of [
+      "ip_address",
+      "user_agent",
+      "user_agent_parsed",
+      "accept_language",
+      "subject",
+      "msg_size",
+    ])
       assert.ok(!(gone in event), gone);
     assert.notEqual(event.message_id, message.message_id);
     assert.deepEqual(await search(`messages=${message.message_id}`), []);
