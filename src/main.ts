@@ -31,7 +31,7 @@ import { openEnrichment } from "./enrichment.ts";
 import { eraseRecipient } from "./events/erasure.ts";
 import { startIngest } from "./events/ingest.ts";
 import { LiveTail } from "./events/live-tail.ts";
-import { createMessageRecorder } from "./events/message-recorder.ts";
+import { createPrivateRecorder } from "./events/message-recorder.ts";
 import { PrivacyRules } from "./events/privacy-rules.ts";
 import { startRetention } from "./events/retention.ts";
 import { createFirstKey, type FirstKey } from "./first-key.ts";
@@ -351,7 +351,7 @@ function createApiRoutes(parts: {
   return createRoutes({
     store,
     authenticate,
-    messages: createMessageRecorder(store.messages),
+    messages: createPrivateRecorder(store.messages, parts.privacy),
     tail,
     privacy: parts.privacy,
     eraseRecipient: recipientEraser(store, parts.privacy),

@@ -5,7 +5,7 @@ import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
 import type { EventStore } from "../events/event-store.ts";
 import type { LiveTail } from "../events/live-tail.ts";
-import type { MessageRecorder } from "../events/message-recorder.ts";
+import type { PrivateRecorder } from "../events/message-recorder.ts";
 import type { PrivacyRules } from "../events/privacy-rules.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { VerificationStore } from "../verification/verification-state.ts";
@@ -52,7 +52,7 @@ export interface ApiStore {
 
 export interface RouteDeps {
   readonly store: ApiStore;
-  readonly messages: MessageRecorder;
+  readonly messages: PrivateRecorder;
   readonly privacy: PrivacyRules;
   readonly eraseRecipient: RecipientDeps["erase"];
   readonly tail: LiveTail;

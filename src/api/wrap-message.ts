@@ -66,6 +66,7 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   const parsed = parseFacts(facts, context);
   const selection = await selectDomain(wishOf(query, context.sendingDomain), tenant.write, deps);
   await deps.privacy.freshen();
+  const { erasures } = deps.privacy;
   const wrapped = applyPrivacy(recipient, deps.privacy, header.privacy, ...wishes);
   const off = selection.kind === "untracked" && !dryRun ? ({ tracking: "off" } as const) : {};
   const wrapper = createMessageWrapper(
@@ -78,7 +79,7 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   const pieces = wrapPieces(wrapper, start, rest);
   if (dryRun) return report(pieces, wrapper, selection);
   const recorded = wrappedCalls(parsed, [wrapped], { selection, keys: deps.privacy.keys });
-  await deps.messages.record(recorded);
+  await deps.messages.record(recorded, erasures);
   return {
     status: 200,
     contentType: "message/rfc822",

@@ -6,7 +6,7 @@ import { isMessageId, type MessageId, newMessageId } from "../domain/message-id.
 import type { Selection } from "../domain/selection.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { EdgePorts } from "../domain/tracking-domain.ts";
-import type { MessageRecorder } from "../events/message-recorder.ts";
+import type { PrivateRecorder } from "../events/message-recorder.ts";
 import type { PrivacyRules } from "../events/privacy-rules.ts";
 import type { KeyRing } from "../token/key-ring.ts";
 import type { CompileOptions, Recipient } from "../wrap/options.ts";
@@ -19,7 +19,7 @@ export interface WrapDeps extends SelectionDeps {
   readonly ports: EdgePorts;
   /** Whether wrapped HTML gets the invisible link that gives scanners away. */
   readonly honeypot: boolean;
-  readonly messages: MessageRecorder;
+  readonly messages: PrivateRecorder;
   readonly privacy: PrivacyRules;
   readonly now: () => number;
 }

@@ -168,6 +168,7 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   const facts = parseFacts(content.facts, content);
   const { keys } = deps.privacy;
   await deps.privacy.freshen();
+  const { erasures } = deps.privacy;
   const recipients = body.recipients.map((recipient, index): RecipientPair => {
     const field = `recipients[${index}].`;
     const named = parseRecipient(recipient, { field, subaccountId: tenant.write, nowMs });
@@ -182,7 +183,7 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   const compiled = compileContent(content, compileOptions(content.options, { selection, deps }));
   refuseTooManyLinks(compiled, recipients.length);
   const calls = body.dry_run === true ? [] : wrappedCalls(facts, wrapped, { selection, keys });
-  await deps.messages.record(calls);
+  await deps.messages.record(calls, erasures);
   const isShown = calls.some((one) => one.facts.transmissionId === facts.transmissionId);
   const transmissionId = isShown ? facts.transmissionId : undefined;
   return {

@@ -30,7 +30,7 @@ export interface Erasure {
 
 /**
  * Until then every process has read that the person is erased, and has stored what it had begun to store before. One that is slower
- * erases again itself (`privacy-step.ts`).
+ * erases again itself (`erase-again.ts`).
  */
 const SETTLE_MS = 4 * MAX_AGE_MS;
 /** Nobody has as many: it says no more than that something is left. */

@@ -2,11 +2,19 @@
  * Records message facts for callers that wait for it. Who comes while a transaction is under way shares the next one: many
  * small calls then wait for the disk once, together.
  */
+import { eraseAgain } from "./erase-again.ts";
 import type { MessageStore, WrappedCall } from "./message-store.ts";
+import type { PrivacyRules } from "./privacy-rules.ts";
 
 export interface MessageRecorder {
   /** Resolves once all are durable. Rejects when the store refuses. */
   record(calls: readonly WrappedCall[]): Promise<void>;
+}
+
+/** For calls to which privacy rules were applied. */
+export interface PrivateRecorder {
+  /** As {@link MessageRecorder.record}. Keeps nothing of who was erased since the rules had had so many `erasures`. */
+  record(calls: readonly WrappedCall[], erasures: number): Promise<void>;
 }
 
 /** A transaction holds the database up for about as long as a batch of events does. */
@@ -37,6 +45,23 @@ export function createMessageRecorder(store: Pick<MessageStore, "record">): Mess
         waiting.push({ calls, resolve, reject });
         if (!isRecording) void recordAll();
       });
+    },
+  };
+}
+
+export function createPrivateRecorder(
+  store: Pick<MessageStore, "record" | "erase">,
+  rules: PrivacyRules,
+): PrivateRecorder {
+  const recorder = createMessageRecorder(store);
+  return {
+    async record(calls, erasures) {
+      if (calls.length === 0) return;
+      await recorder.record(calls);
+      const recorded = calls.flatMap(({ subaccountId, messages }) =>
+        messages.map(({ rcptTo }) => ({ subaccountId, rcptTo })),
+      );
+      await eraseAgain(recorded, erasures, { rules, store });
     },
   };
 }

@@ -1,5 +1,5 @@
 /** The last step of ingest: of each event is stored what the privacy rules keep. What the steps before it needed ends here. */
-import type { SubaccountId } from "../domain/subaccount.ts";
+import { eraseAgain } from "./erase-again.ts";
 import type { EventStore } from "./event-store.ts";
 import type { EnrichedBatch, EnrichmentStep } from "./ingest.ts";
 import { keptEvent, withTruncatedIp } from "./privacy.ts";
@@ -28,25 +28,7 @@ export function createPrivacyStep({ rules, events: store, truncateIps }: Privacy
     return {
       ...batch,
       events,
-      onStored: async () => {
-        await rules.freshen();
-        if (rules.erasures > erasures) await eraseAgain(events, rules, store);
-      },
+      onStored: () => eraseAgain(events, erasures, { rules, store }),
     };
   };
-}
-
-/** Of somebody who was erased while the batch was on its way, the batch may have come after the erasure. */
-async function eraseAgain(
-  events: readonly RecordedEvent[],
-  rules: PrivacyRules,
-  store: PrivacyStepOptions["events"],
-): Promise<void> {
-  const erased = new Map<string, [recipient: string, subaccountId: SubaccountId]>();
-  for (const { rcptTo, subaccountId } of events) {
-    const recipient = rcptTo.toLowerCase();
-    if (rules.isErased(subaccountId, recipient))
-      erased.set(`${subaccountId} ${recipient}`, [recipient, subaccountId]);
-  }
-  for (const [recipient, subaccountId] of erased.values()) await store.erase(recipient, subaccountId);
 }

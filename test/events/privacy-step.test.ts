@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
+import { newMessageId } from "../../src/domain/message-id.ts";
+import { createPrivateRecorder } from "../../src/events/message-recorder.ts";
 import { PrivacyRules } from "../../src/events/privacy-rules.ts";
 import { createPrivacyStep } from "../../src/events/privacy-step.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { createKeyRing } from "../../src/token/key-ring.ts";
 import { erasedHashOf, privacyKeys, pseudonymOf } from "../../src/token/pseudonym.ts";
-import { recorded } from "./recorded.ts";
+import { FACTS, recorded } from "./recorded.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12);
 const keys = privacyKeys(createKeyRing());
@@ -88,6 +90,27 @@ test("a batch that was on its way when somebody was erased keeps nothing of them
   await store.events.append(batch.events);
   await batch.onStored?.();
   assert.deepEqual(await ids(), [[2, "bob@example.com"]]);
+});
+
+test("a call that was on its way when somebody was erased leaves no facts of them, and those of the others", async (t) => {
+  const { store, rules, erase } = await setUp(t);
+  await rules.freshen();
+  const { erasures } = rules;
+  const [ann, bob] = [ANN, "bob@example.com"].map((rcptTo) => ({ rcptTo, messageId: newMessageId() }));
+  const call = {
+    ...{ subaccountId: 0, sentAtSeconds: NOW_MS / 1000, trackingDomain: "click.example.com", facts: FACTS },
+    messages: [ann!, bob!],
+  };
+  await erase(ANN);
+  assert.equal(await store.messages.erase(ANN.toLowerCase(), "all"), 0);
+  await createPrivateRecorder(store.messages, rules).record([call, { ...call, subaccountId: 1 }], erasures);
+  assert.deepEqual(
+    (await store.messages.readAfter(0, 10)).map(({ message }) => [message.subaccountId, message.rcptTo]),
+    [
+      [0, "bob@example.com"],
+      [1, "bob@example.com"],
+    ],
+  );
 });
 
 test("while the rules cannot be read nothing goes through, and afterwards all does", async (t) => {
