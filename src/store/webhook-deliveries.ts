@@ -81,11 +81,13 @@ export function createWebhookDeliveries(state: StateDatabase): DeliveryStore {
     load: (workerId, webhookId) => load(state, workerId, webhookId),
 
     async advance(lane, to) {
-      const { delivered } = to;
-      if (delivered?.mayBeListed !== true) return advance(db, state, { lane, to });
+      const { delivered, isEmptied = false } = to;
+      const isListed = isEmptied || delivered?.mayBeListed === true;
+      if (!isListed) return advance(db, state, { lane, to });
       return write(async (transaction) => {
         if (!(await advance(transaction, state, { lane, to }))) return false;
-        await noteDelivery(transaction, state, { lane, delivered });
+        if (isEmptied) await unlist(transaction, lane);
+        if (delivered !== undefined) await noteDelivery(transaction, state, { lane, delivered });
         return true;
       });
     },
@@ -326,6 +328,10 @@ async function noteDelivery(
     })
     .where("id", "=", lane.batchId ?? "")
     .execute();
+}
+
+async function unlist(transaction: StateTransaction, { batchId = "" }: LaneState): Promise<void> {
+  await transaction.deleteFrom("webhook_batches").where("id", "=", batchId).execute();
 }
 
 async function switchOff(transaction: StateTransaction, webhookId: string): Promise<void> {

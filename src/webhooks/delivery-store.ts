@@ -64,6 +64,8 @@ export interface LaneAdvance {
   readonly position: number;
   /** The batch that has arrived. */
   readonly delivered?: DeliveredBatch | undefined;
+  /** Nothing was left of the batch to send: it is not listed any more. */
+  readonly isEmptied?: boolean;
   /** The batch that is tried next. */
   readonly next?: BatchRange | undefined;
   /** A replay has come to its end. */

@@ -234,7 +234,7 @@ export class WebhookRunner {
     const { webhook, secrets, stream } = loaded;
     const events = batch.events ?? (await collectAgain(stream.source, { ...batch, position: lane.position }));
     // Erased meanwhile, or past their retention.
-    if (events.length === 0) return this.#advance(lane, { position: batch.last });
+    if (events.length === 0) return this.#advance(lane, { position: batch.last, isEmptied: true });
     const destination = { id: webhook.id, version: webhook.version, target: webhook.target, secrets };
     const sent = await slots.run({ tenant: webhook.subaccountId, isFailing: batch.attempts > 0 }, () =>
       sender.send(destination, {
@@ -357,14 +357,15 @@ export class WebhookRunner {
     to: {
       readonly position: number;
       readonly delivered?: Parameters<DeliveryStore["advance"]>[1]["delivered"];
+      readonly isEmptied?: boolean;
       readonly next?: Collected | undefined;
       readonly isFinished?: boolean;
     },
   ): Promise<void> {
-    const { position, delivered, next, isFinished = false } = to;
+    const { position, next, isFinished = false } = to;
     const range = next && { id: randomUUID(), last: next.last, interest: lane.interest };
     const state = this.#stateOf(lane);
-    const stands = await this.#deps.store.advance(state, { position, delivered, next: range, isFinished });
+    const stands = await this.#deps.store.advance(state, { ...to, next: range });
     if (!stands) {
       this.#isStale = true;
       return;

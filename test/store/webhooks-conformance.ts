@@ -324,6 +324,15 @@ export function webhooksConformance(name: string, ground: Ground): void {
       });
     });
 
+    test("a batch of which nothing was left is not listed any more", async (t) => {
+      const { store, id, deliveries } = await underWay(t, ground);
+      await deliveries.recordFailure(state(id, 0, "b1"), failure(id));
+      assert.equal(await deliveries.advance(state(id, 0, "b1"), { position: 10, isEmptied: true }), true);
+      assert.deepEqual(await store.webhookReplays.listBatches(id, EVERYTHING), []);
+      const { live } = await only(store, id);
+      assert.deepEqual([live.position, live.batch], [10, undefined]);
+    });
+
     test("after the last attempt the batch is dead and the lane goes on behind it", async (t) => {
       const { store, id, deliveries } = await underWay(t, ground);
       const end = { kind: "given_up", isFinished: false } as const;

@@ -230,6 +230,23 @@ onBothDatabases("delivery", (database: Database) => {
     assert.equal(range.length, 1);
   });
 
+  test("a batch of which all events were erased is not tried again, and not listed as if it were", async (t) => {
+    const { store, target } = await setUp(t);
+    target.behave = (response) => response.writeHead(500).end();
+    const id = await addWebhook(store, target.url);
+    deliver(t, store);
+    await addEvents(store, 2, { rcptTo: "gone@example.com" });
+    await until(async () => (await listed(store, id)).length === 1, "it has failed");
+    assert.equal(await store.events.erase("gone@example.com", "all"), 2);
+    await store.webhooks.retryNow(id);
+    await until(async () => (await listed(store, id)).length === 0, "it is not listed any more");
+    target.behave = accept;
+    const next = await addEvents(store, 1);
+    await until(() => target.deliveredIds().length === 1, "the next has its turn");
+    assert.deepEqual(target.deliveredIds(), next);
+    assert.equal(target.batches.length, 2, "one attempt for each");
+  });
+
   test("signatures are by the old secret too until the overlap of a rotation ends", async (t) => {
     const { store } = await setUp(t);
     const before = { current: newSigningSecret() };
