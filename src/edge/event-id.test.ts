@@ -56,3 +56,28 @@ test("a clock that was never set still gives ids that can be stored", () => {
   assert.ok(id >= 0n);
   assert.ok(next(1) > id);
 });
+
+test("ids of the slots of one worker rise in the order of what it saw, whichever slot an event goes into and whatever the clock does", () => {
+  const step = fc.record({ slot: fc.nat(2), ms: fc.integer({ min: -5000, max: 5000 }) });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 2, maxLength: 200 }), (steps) => {
+      const clock = { lastMs: 0, lastSlot: 0 };
+      const after = createEventIds(1)(NOW + 100);
+      const slots = [
+        createEventIds(0, undefined, clock),
+        createEventIds(1, after, clock),
+        createEventIds(2, undefined, clock),
+      ];
+      let nowMs = NOW;
+      const ids = steps.map(({ slot, ms }) => {
+        // Mostly within one millisecond, as under load.
+        if (Math.abs(ms) > 4000) nowMs += ms;
+        return slots[slot]!(nowMs);
+      });
+      assert.deepEqual(
+        ids,
+        [...new Set(ids)].toSorted((one, other) => (one < other ? -1 : 1)),
+      );
+    }),
+  );
+});

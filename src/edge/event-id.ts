@@ -15,14 +15,26 @@ const MAX_SEQUENCE = 2 ** Number(SEQUENCE_BITS) - 1;
 /** How many writers there can be at once, over all machines of an installation. */
 export const SLOT_COUNT = 2 ** Number(SLOT_BITS);
 
-/** Gives out the ids of one slot, each higher than the one before and than `after`. */
-export function createEventIds(slot: number, after?: bigint): (nowMs: number) => bigint {
+/** Of the slots of one worker: what it saw later has the higher id, whichever slot it went into. */
+export interface IdClock {
+  lastMs: number;
+  lastSlot: number;
+}
+
+/** Gives out the ids of one slot, each higher than the one before, than `after`, and than all that came by the same clock. */
+export function createEventIds(
+  slot: number,
+  after?: bigint,
+  clock: IdClock = { lastMs: 0, lastSlot: slot },
+): (nowMs: number) => bigint {
   // A clock before 2025 is wrong anyway: without a last id, counting starts at the epoch.
   let lastMs = after === undefined ? EPOCH_MS - 1 : timeOfEventId(after);
   let sequence = after === undefined ? MAX_SEQUENCE : sequenceOf(after);
   let base = idBase(lastMs, slot);
 
-  return (nowMs) => {
+  return (observedMs) => {
+    // In one millisecond the higher slot has the higher ids.
+    const nowMs = Math.max(observedMs, clock.lastSlot > slot ? clock.lastMs + 1 : clock.lastMs);
     if (nowMs > lastMs) {
       lastMs = nowMs;
       sequence = -1;
@@ -34,6 +46,8 @@ export function createEventIds(slot: number, after?: bigint): (nowMs: number) =>
       base = idBase(lastMs, slot);
     }
     sequence += 1;
+    clock.lastMs = lastMs;
+    clock.lastSlot = slot;
     return base + BigInt(sequence);
   };
 }

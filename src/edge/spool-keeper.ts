@@ -17,7 +17,7 @@ import type { ObservedEvent } from "./spool-record.ts";
 import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
 
 export interface SpoolKeeperOptions
-  extends Pick<SpoolOptions, "maxPendingBytes" | "isOtherCommitting" | "onCommitEnd"> {
+  extends Pick<SpoolOptions, "maxPendingBytes" | "idClock" | "isOtherCommitting" | "onCommitEnd"> {
   readonly directory: string;
   readonly slots: SlotRange;
   readonly maxBytes: number;

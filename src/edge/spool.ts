@@ -8,7 +8,7 @@
  */
 import type { RootDatabase } from "lmdb";
 
-import { createEventIds } from "./event-id.ts";
+import { createEventIds, type IdClock } from "./event-id.ts";
 import { commitErrorCode, openEnvironment } from "./spool-environment.ts";
 import { SpoolHeadroom } from "./spool-headroom.ts";
 import { decodeId, encodeEvent, encodeId, HIGHEST_ID_KEY, type ObservedEvent } from "./spool-record.ts";
@@ -22,6 +22,8 @@ export interface SpoolOptions {
   /** What may wait in memory for a disk that is slow or full. */
   readonly maxPendingBytes?: number;
   readonly retryMs?: number;
+  /** Of the spools beside this one. */
+  readonly idClock?: IdClock;
   /** Whether a spool beside this one has a commit under way: a small group then waits for {@link Spool.otherCommitEnded}. */
   readonly isOtherCommitting?: () => boolean;
   /** Called when a commit has ended, well or not, with when it began on the monotonic clock. */
@@ -125,7 +127,11 @@ export class Spool {
     this.#isOtherCommitting = options.isOtherCommitting ?? (() => false);
     this.#onCommitEnd = options.onCommitEnd ?? (() => undefined);
     const highest = environment.get(HIGHEST_ID_KEY);
-    this.#nextId = createEventIds(options.slot, highest === undefined ? undefined : decodeId(highest));
+    this.#nextId = createEventIds(
+      options.slot,
+      highest === undefined ? undefined : decodeId(highest),
+      options.idClock,
+    );
     this.#checkSize();
     this.#sizeCheck = setInterval(() => this.#checkSize(), SIZE_CHECK_INTERVAL_MS).unref();
   }

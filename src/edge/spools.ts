@@ -20,9 +20,11 @@ export class Spools {
   readonly #keepers: readonly [SpoolKeeper, ...SpoolKeeper[]];
 
   constructor({ count, maxBytes, ...options }: SpoolsOptions) {
+    const idClock = { lastMs: 0, lastSlot: 0 };
     const open = (): SpoolKeeper => {
       const keeper: SpoolKeeper = new SpoolKeeper({
         ...options,
+        idClock,
         maxBytes: Math.floor(maxBytes / count),
         isOtherCommitting: () =>
           this.#keepers.some((other) => other !== keeper && other.readiness === READINESS.committing),
