@@ -13,6 +13,8 @@ export interface Buckets {
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
+/** Morocco's, whose clocks go back for Ramadan too. */
+const MOST_CLOCK_CHANGES_A_YEAR = 4;
 /** The day of week of 1970-01-01, counted from Monday. */
 const FIRST_WEEKDAY = 3;
 
@@ -48,9 +50,11 @@ const GRIDS: Readonly<Record<Precision, Grid>> = {
   },
 };
 
-/** How many buckets a range has at most, without counting them out. */
+/** How many buckets a range has at most, without counting them out. A change of clocks off the grid's lines makes two of one. */
 export function estimateBuckets(precision: Precision, fromMs: number, toMs: number): number {
-  return Math.ceil((toMs - fromMs) / Math.min(GRIDS[precision].stepMs, 28 * DAY_MS)) + 2;
+  const steps = (toMs - fromMs) / Math.min(GRIDS[precision].stepMs, 28 * DAY_MS);
+  const changes = MOST_CLOCK_CHANGES_A_YEAR * Math.ceil((toMs - fromMs) / (365 * DAY_MS));
+  return Math.ceil(steps) + 2 + changes;
 }
 
 /**
