@@ -65,7 +65,7 @@ const STUCK_AFTER_MS = 25;
 /** More than a row takes: its link, user agent and recipient are bounded. */
 const ROOM_FOR_AN_EVENT = 16 * 1024;
 /** Larger groups gain nothing more, hold the write lock that ingest needs for longer, and fit less well on a disk that is nearly full. */
-const MAX_BYTES_PER_COMMIT = 256 * 1024;
+const MAX_BYTES_PER_COMMIT = 64 * 1024;
 const SIZE_CHECK_INTERVAL_MS = 100;
 /**
  * A commit costs the processor as much for one event as for twenty, and so does whoever waits for the next one. Under load
@@ -281,6 +281,7 @@ export class Spool {
     const environment = this.#environment;
     const highest = group.entries.at(-1)?.key;
     if (highest === undefined) return;
+    if (this.#failure !== undefined) await this.#touch();
     const events = environment.batch(() => {
       // What settles, with the fsync, is the batch's promise; those of its parts say nothing more.
       for (const { key, row } of group.entries) void environment.put(key, row);
@@ -288,6 +289,15 @@ export class Spool {
     // Behind the batch, not in it: lmdb starts a transaction at once when more is put behind a large batch, and leaves
     // it to the next turn of the event loop otherwise. The disk would be idle until this turn's requests are answered.
     await Promise.all([events, environment.put(HIGHEST_ID_KEY, highest)]);
+  }
+
+  /**
+   * What the last transaction freed, lmdb gives out from the next but one on. On a full disk that is what ingest has just emptied, and
+   * groups that only fit in there would fail again and again: none of them is a next one. This one takes a few pages.
+   */
+  async #touch(): Promise<void> {
+    const highest = this.#environment.get(HIGHEST_ID_KEY);
+    if (highest !== undefined) await this.#environment.put(HIGHEST_ID_KEY, highest);
   }
 
   #committed(group: Group, durationMs: number): void {
