@@ -6,8 +6,8 @@ import { test } from "node:test";
 
 import fc from "fast-check";
 
+import { CLICK as EVENT } from "../../test/edge/observed-click.ts";
 import { EVENT_TYPES, REQUEST_PURPOSES } from "../domain/event.ts";
-import type { MessageId } from "../domain/message-id.ts";
 import { createEventIds } from "./event-id.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { openEnvironment } from "./spool-environment.ts";
@@ -16,22 +16,7 @@ import { SpoolReader } from "./spool-reader.ts";
 import { decodeEvent, encodeEvent, encodeId, type ObservedEvent } from "./spool-record.ts";
 import { claimSlot, setAside } from "./spool-slot.ts";
 
-const NOW = Date.UTC(2026, 10, 22);
-const EVENT: ObservedEvent = {
-  type: "click",
-  timestampMs: NOW,
-  subaccountId: 5,
-  messageId: "000443ee14578172be22" as MessageId,
-  rcptTo: "ann@example.com",
-  sentAtSeconds: 1_790_000_000,
-  trackingDomain: "click.acme.com",
-  targetLinkUrl: "https://shop.example/",
-  targetLinkName: undefined,
-  ipAddress: undefined,
-  userAgent: undefined,
-  acceptLanguage: undefined,
-  purpose: undefined,
-};
+const NOW = EVENT.timestampMs;
 const ROOM = 64 * 1024 * 1024;
 
 type TemporarySpool = Awaited<ReturnType<typeof temporarySpool>>;

@@ -3,29 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import type { MessageId } from "../domain/message-id.ts";
+import { CLICK as EVENT } from "../../test/edge/observed-click.ts";
+import { slotOfEventId } from "./event-id.ts";
 import { openEnvironment } from "./spool-environment.ts";
 import { SpoolReader } from "./spool-reader.ts";
-import type { ObservedEvent } from "./spool-record.ts";
 import { claimSlot } from "./spool-slot.ts";
 import { Spools } from "./spools.ts";
 
-const EVENT: ObservedEvent = {
-  type: "click",
-  timestampMs: Date.UTC(2026, 10, 22),
-  subaccountId: 5,
-  messageId: "000443ee14578172be22" as MessageId,
-  rcptTo: "ann@example.com",
-  sentAtSeconds: 1_790_000_000,
-  trackingDomain: "click.acme.com",
-  targetLinkUrl: "https://shop.example/",
-  targetLinkName: undefined,
-  ipAddress: undefined,
-  userAgent: undefined,
-  acceptLanguage: undefined,
-  purpose: undefined,
-};
 const WAIT = { interval: 20, timeout: 5000 };
 
 async function openSpools(over: Partial<ConstructorParameters<typeof Spools>[0]> = {}) {
@@ -72,7 +58,7 @@ test("events are committed in one spool while the other one waits for its disk, 
   const release = await holdSlot(directory, 0);
   const stuck = spools.record({ ...EVENT, rcptTo: "stuck@example.com" });
   // A group collects for a turn of the event loop; from then on its commit is under way.
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   for (let number = 0; number < 5; number += 1) assert.equal(await spools.record(EVENT), "stored");
   assert.equal(spools.stats().pendingEvents, 1);
   await release();
@@ -92,7 +78,7 @@ test("a spool whose disk hangs gets no more than what came before that showed", 
   const all: Promise<string>[] = [];
   for (let turn = 0; turn < 60; turn += 1) {
     for (let number = 0; number < 30; number += 1) all.push(spools.record(EVENT));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
   }
   const { pendingEvents } = spools.stats();
   assert.ok(pendingEvents < 600, `${pendingEvents} of ${all.length} events wait`);
@@ -109,7 +95,7 @@ test("when both disks hang, events wait in the memory of both before any is lost
   const all: Promise<string>[] = [];
   while (spools.stats().lostEvents === 0) {
     all.push(spools.record(large));
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
   }
   assert.ok(
     spools.stats().pendingEvents * 3000 > 1.4 * maxPendingBytes,
@@ -123,7 +109,7 @@ test("closing keeps to its deadline, and says when a commit still hangs", async 
   await using open = await openSpools();
   const release = await holdSlot(open.directory, 0);
   void open.spools.record(EVENT);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sleep(20);
   const startedMs = performance.now();
   await open.spools.close(300);
   assert.ok(performance.now() - startedMs < 550, `${performance.now() - startedMs} ms`);
@@ -136,7 +122,7 @@ test("events that come one by one fill the spools alike, and the statistics are 
   await using open = await openSpools();
   for (let number = 0; number < 6; number += 1) await open.spools.record(EVENT);
   const reader = new SpoolReader(open.directory, () => assert.fail("a slot is damaged"));
-  const slots = reader.readBatch(10).map(({ eventId }) => Number((eventId >> 12n) & 1023n));
+  const slots = reader.readBatch(10).map(({ eventId }) => slotOfEventId(eventId));
   await reader.close();
   assert.deepEqual(slots.toSorted(), [0, 0, 0, 1, 1, 1]);
   const stats = open.spools.stats();
@@ -178,7 +164,7 @@ test("a spool that is full leaves the events to the other until both are", async
     const group = await Promise.all(Array.from({ length: 10 }, () => open.spools.record(large)));
     for (const outcome of group) outcomes.add(outcome);
     // Sizes are looked at from time to time.
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    await sleep(15);
   }
   assert.deepEqual([...outcomes], ["stored", "lost"]);
   assert.ok(open.spools.stats().usedShare > 0.9, `${open.spools.stats().usedShare} is used`);

@@ -13,6 +13,7 @@ import { openStore } from "../../src/store/open-store.ts";
 import { recorded } from "./recorded.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12);
+const COUNTED_POLL_MS = 20;
 const ALL: EventFilter = { subaccounts: "all" };
 const log = { warn: (fields: object) => assert.fail(JSON.stringify(fields)) };
 
@@ -29,6 +30,22 @@ async function setUp(
     rmSync(dir, { recursive: true });
   });
   return { events: store.events, tail };
+}
+
+/** With a count of how often the store was read. */
+async function setUpCounted(t: TestContext) {
+  let reads = 0;
+  const parts = await setUp(t, (store) => ({
+    pollMs: COUNTED_POLL_MS,
+    events: {
+      ...store,
+      readAfter: (position, limit) => {
+        reads += 1;
+        return store.readAfter(position, limit);
+      },
+    },
+  }));
+  return { ...parts, reads: () => reads };
 }
 
 function event(id: number, type: "click" | "open" = "click") {
@@ -51,17 +68,7 @@ async function read(
 }
 
 test("listeners get what is stored from when they begin, each what it wants, by one poller", async (t) => {
-  let reads = 0;
-  const { events, tail } = await setUp(t, (store) => ({
-    pollMs: 20,
-    events: {
-      ...store,
-      readAfter: (position, limit) => {
-        reads += 1;
-        return store.readAfter(position, limit);
-      },
-    },
-  }));
+  const { events, tail, reads } = await setUpCounted(t);
   await events.append([event(1)]);
   const listen = (filter: EventFilter) => tail.listen({ filter, after: undefined, heartbeatMs: 5000 });
   const all = Array.from({ length: 5 }, () => listen(ALL));
@@ -73,13 +80,13 @@ test("listeners get what is stored from when they begin, each what it wants, by 
   for (const { ids } of found.slice(0, 5)) assert.deepEqual(ids, [2, 3, 4]);
   assert.deepEqual(found[5]?.ids, [3]);
 
-  const before = reads;
+  const before = reads();
   const startedMs = performance.now();
   const next = Promise.all(all.map((steps) => read(steps, 1)));
   await events.append([event(5)]);
   await next;
-  const polls = Math.ceil((performance.now() - startedMs) / 20) + 2;
-  assert.ok(reads - before <= polls, `${reads - before} reads in ${polls} polls`);
+  const polls = Math.ceil((performance.now() - startedMs) / COUNTED_POLL_MS) + 2;
+  assert.ok(reads() - before <= polls, `${reads() - before} reads in ${polls} polls`);
 });
 
 test("who comes back from a position gets each event after it once, while others listen and events come", async (t) => {
@@ -104,17 +111,7 @@ test("who comes back from a position gets each event after it once, while others
 });
 
 test("who comes back from a position behind which all was erased waits for what comes next", async (t) => {
-  let reads = 0;
-  const { events, tail } = await setUp(t, (store) => ({
-    pollMs: 20,
-    events: {
-      ...store,
-      readAfter: (position, limit) => {
-        reads += 1;
-        return store.readAfter(position, limit);
-      },
-    },
-  }));
+  const { events, tail, reads } = await setUpCounted(t);
   await events.append([event(1), event(2), event(3)]);
   const other = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
   await other.next();
@@ -125,11 +122,11 @@ test("who comes back from a position behind which all was erased waits for what 
 
   const missed = tail.listen({ filter: ALL, after: 1, heartbeatMs: 5000 });
   const reading = read(missed, 1);
-  const before = reads;
+  const before = reads();
   const startedMs = performance.now();
   await sleep(200);
-  const polls = Math.ceil((performance.now() - startedMs) / 20) + 3;
-  assert.ok(reads - before <= polls, `${reads - before} reads in ${polls} polls`);
+  const polls = Math.ceil((performance.now() - startedMs) / COUNTED_POLL_MS) + 3;
+  assert.ok(reads() - before <= polls, `${reads() - before} reads in ${polls} polls`);
   await events.append([event(5)]);
   assert.deepEqual((await reading).ids, [5]);
 });
