@@ -32,8 +32,8 @@ const OPENSSL: NeededProgram = {
 
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
 const ALL_BUT_THE_CONSOLE = ["src/**/*.test.ts", "test/!(console)/**/*.test.ts"];
-/** For one file: what hangs fails, and names itself. */
-const TEST_TIMEOUT_MS = 300_000;
+/** For one test: what hangs fails, and names itself. */
+const TEST_TIMEOUT_MS = 120_000;
 const BROWSER_TESTS = "test/console/";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;

@@ -1,5 +1,6 @@
 /** Chromium, driven as a person would use it. Whatever the page complains about fails the test. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
@@ -21,6 +22,8 @@ export function launchBrowser(): Promise<Browser> {
     args: ["--no-sandbox", "--host-resolver-rules=MAP * 127.0.0.1", "--disable-gpu"],
   });
 }
+
+type Cookies = Awaited<ReturnType<BrowserContext["cookies"]>>;
 
 export interface Tab extends AsyncDisposable {
   readonly page: Page;
@@ -72,6 +75,18 @@ export async function signIn(page: Page, key: string): Promise<void> {
     .or(page.getByRole("button", { name: "Menu" }))
     .first()
     .waitFor();
+}
+
+const COOKIES_PATIENCE_MS = 5000;
+const COOKIES_TRIES = 3;
+
+/** Asked again: Chromium was seen to leave the question open for ever on a busy machine. */
+export async function cookiesIn(context: BrowserContext): Promise<Cookies> {
+  for (let tries = 0; tries < COOKIES_TRIES; tries += 1) {
+    const answer = await Promise.race([context.cookies(), sleep(COOKIES_PATIENCE_MS)]);
+    if (answer !== undefined) return answer;
+  }
+  throw new Error("the browser does not say which cookies it has");
 }
 
 /** Nothing is wider than the window. */

@@ -6,7 +6,7 @@ import { after, before, suite, test } from "node:test";
 import type { Browser } from "playwright-core";
 
 import { createInstallation } from "../e2e/waypost-process.ts";
-import { DESKTOP, launchBrowser, openTab, signIn } from "./browser.ts";
+import { cookiesIn, DESKTOP, launchBrowser, openTab, signIn } from "./browser.ts";
 import { add, FIRST_KEY, makeKey, type Stage, startStage } from "./stage.ts";
 
 const BUILD = resolve(import.meta.dirname, "../../dist/console");
@@ -47,8 +47,10 @@ suite("the console's session", () => {
   test("the key is nowhere in the browser afterwards", async () => {
     await using tab = await open("/");
     await signIn(tab.page, FIRST_KEY);
-    const { cookies, origins } = await tab.context.storageState();
-    assert.equal(JSON.stringify({ cookies, origins }).includes(FIRST_KEY), false);
+    const cookies = await cookiesIn(tab.context);
+    const stored = await tab.page.evaluate<string>("JSON.stringify([localStorage, sessionStorage])");
+    assert.equal(JSON.stringify({ cookies, stored }).includes(FIRST_KEY), false);
+    assert.deepEqual(await tab.page.evaluate("indexedDB.databases()"), []);
     const [cookie] = cookies;
     assert.deepEqual([cookies.length, cookie?.httpOnly, cookie?.sameSite], [1, true, "Strict"]);
     assert.equal(await tab.page.evaluate("document.cookie"), "");
@@ -105,7 +107,7 @@ suite("the console's session", () => {
     await context.setOffline(false);
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("API key").waitFor();
-    assert.deepEqual(await context.cookies(), []);
+    assert.deepEqual(await cookiesIn(context), []);
   });
 
   test("a key without grants sees a console that says so", async () => {

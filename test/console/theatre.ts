@@ -1,7 +1,9 @@
 /** The installations that scenes are played on, started when the first scene needs them, and the keys of who looks. */
+import assert from "node:assert/strict";
+
 import type { Browser, BrowserContext } from "playwright-core";
 
-import { type Look, openTab, signIn, type Tab } from "./browser.ts";
+import { type Look, openTab, type Tab } from "./browser.ts";
 import { playScene, type Scene } from "./scenes.ts";
 import {
   addDomains,
@@ -22,18 +24,18 @@ export interface Theatre extends AsyncDisposable {
   play(scene: Scene, look: Look): Promise<Tab>;
 }
 
-type Cookies = Awaited<ReturnType<BrowserContext["cookies"]>>;
+type NewCookies = Parameters<BrowserContext["addCookies"]>[0];
 
 interface Set {
   readonly stage: Stage;
   /** Of a session of each who looks. */
-  readonly cookies: Readonly<Record<Scene["as"], Cookies>>;
+  readonly cookies: Readonly<Record<Scene["as"], NewCookies>>;
 }
 
 export function openTheatre(browser: Browser): Theatre {
   const sets = new Map<Scene["stage"], Promise<Set>>();
   const setOf = (name: Scene["stage"]): Promise<Set> => {
-    const known = sets.get(name) ?? buildSet(name, browser);
+    const known = sets.get(name) ?? buildSet(name);
     sets.set(name, known);
     return known;
   };
@@ -51,7 +53,7 @@ export function openTheatre(browser: Browser): Theatre {
   };
 }
 
-async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
+async function buildSet(name: Scene["stage"]): Promise<Set> {
   const stage = await startStage();
   if (name === "usual") {
     await addDomains(stage);
@@ -65,7 +67,7 @@ async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
     grants: ["tracking_domains/view", "tracking_domains/manage", "message_events/view", "messages/wrap"],
     subaccount_id: 1,
   });
-  const cookiesOf = (key: string) => sessionCookies(browser, stage.url, key);
+  const cookiesOf = (key: string) => sessionCookies(stage, key);
   return {
     stage,
     cookies: {
@@ -77,9 +79,15 @@ async function buildSet(name: Scene["stage"], browser: Browser): Promise<Set> {
   };
 }
 
-async function sessionCookies(browser: Browser, url: string, key: string): Promise<Cookies> {
-  await using tab = await openTab(browser, url);
-  await tab.page.goto("/");
-  await signIn(tab.page, key);
-  return tab.context.cookies();
+/** Signed in by the API: Chromium, asked for what it holds, was seen to leave that question open for ever. */
+async function sessionCookies({ waypost, url }: Stage, key: string): Promise<NewCookies> {
+  const { headers } = await waypost.call("POST", "/api/v1/session", {
+    key: null,
+    headers: { "x-waypost-console": "1" },
+    body: { key },
+  });
+  const [cookie] = headers["set-cookie"] ?? [];
+  const [, name, value] = /^([^=]+)=([^;]+)/.exec(cookie ?? "") ?? [];
+  assert.ok(name !== undefined && value !== undefined);
+  return [{ name, value, url, httpOnly: true, sameSite: "Strict" }];
 }
