@@ -19,6 +19,7 @@ import { type CertificateService, startCertificates } from "./certificate-servic
 import { createNamePolicy } from "./compliance/restricted-names.ts";
 import { type Config, certificatePolicy, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
+import { CERTIFICATE_FOLDER, METRICS_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "./data-directory.ts";
 import { canonicalHostname, type Hostname, isLocalhost } from "./domain/hostname.ts";
 import type { RecordOperationalEvent } from "./domain/operational-event.ts";
 import { PRIMARY_ACCOUNT, type SubaccountId } from "./domain/subaccount.ts";
@@ -72,12 +73,6 @@ export interface Control {
 interface Stoppable {
   stop(): Promise<void>;
 }
-
-/** Where the parts meet in the data directory. */
-export const SNAPSHOT_FILE = "snapshot";
-export const SPOOL_FOLDER = "spool";
-export const CERTIFICATE_FOLDER = "certificates";
-const METRICS_FOLDER = "metrics";
 
 const VERIFICATION_INTERVAL_MS = 5_000;
 const MINUTE_MS = 60_000;

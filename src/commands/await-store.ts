@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Config } from "../config.ts";
+import { SPOOL_FOLDER } from "../data-directory.ts";
 import { SpoolReader } from "../edge/spool-reader.ts";
-import { SPOOL_FOLDER } from "../main.ts";
 import type { EdgeStatsBook } from "../ops/edge-stats.ts";
 import type { Logger } from "../ops/logger.ts";
 import { createMetrics } from "../ops/metrics.ts";

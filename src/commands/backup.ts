@@ -4,9 +4,9 @@ import { basename, dirname, join, resolve } from "node:path";
 
 import { type BackupManifest, writeManifest } from "../backup-manifest.ts";
 import { type Config, foreignEnvironment } from "../config.ts";
+import { SPOOL_FOLDER } from "../data-directory.ts";
 import { AppError } from "../domain/errors.ts";
 import { copySpool } from "../edge/spool-copy.ts";
-import { SPOOL_FOLDER } from "../main.ts";
 import { readIfThere, writePrivateFileOnce } from "../master-secret.ts";
 import { copyStore } from "../store/copy-store.ts";
 import { storeLocation } from "../store-location.ts";

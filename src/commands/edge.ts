@@ -2,9 +2,9 @@
 import { join } from "node:path";
 
 import type { Config } from "../config.ts";
+import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../data-directory.ts";
 import { runEdge } from "../edge-process.ts";
 import { readWriterSlots } from "../machine.ts";
-import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../main.ts";
 import { readMasterSecret } from "../master-secret.ts";
 import { createLogger } from "../ops/logger.ts";
 import { withHeartbeat } from "../supervised.ts";

@@ -5,9 +5,9 @@ import { dirname, join, resolve } from "node:path";
 
 import { type BackupManifest, checkBackup } from "../backup-manifest.ts";
 import { type Config, foreignEnvironment } from "../config.ts";
+import { SPOOL_FOLDER } from "../data-directory.ts";
 import { AppError } from "../domain/errors.ts";
 import { openInstallation } from "../installation.ts";
-import { SPOOL_FOLDER } from "../main.ts";
 import { readIfThere } from "../master-secret.ts";
 import { restoreStore } from "../store/copy-store.ts";
 import { openStore, type StoreLocation } from "../store/open-store.ts";

@@ -3,6 +3,8 @@
 /** What one event is in a table, in the order of {@link EVENT_COLUMNS}. */
 export type EventRow = readonly (string | number | bigint | boolean | null)[];
 
+export const EVENT_TABLES = { days: "event_days", positions: "event_positions" } as const;
+
 /** As PostgreSQL calls them. */
 export interface Column {
   readonly name: string;

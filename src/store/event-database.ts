@@ -37,8 +37,6 @@ export interface EventSelection {
   readonly where: readonly RawBuilder<unknown>[];
 }
 
-export const EVENT_TABLES = { days: "event_days", positions: "event_positions" } as const;
-
 export interface EventDatabase extends DayDatabase {
   /**
    * Inserts the rows, but those whose id is there already, and gives each new one the next position. Positions appear

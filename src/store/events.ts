@@ -4,12 +4,11 @@ import { sql } from "kysely";
 import type { EventFilter } from "../events/event-filter.ts";
 import type { EventChange, EventQuery, EventStore, Reclassification } from "../events/event-store.ts";
 import type { RecordedEvent } from "../events/recorded-event.ts";
-import { EVENT_COLUMNS } from "./event-columns.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "./event-columns.ts";
 import { conditionsOf } from "./event-conditions.ts";
 import {
   type DayBatch,
   type DayChanges,
-  EVENT_TABLES,
   type EventDatabase,
   type EventScan,
   within,

@@ -35,7 +35,7 @@ import { PostgresStateDialect } from "./postgres/state-dialect.ts";
 import { createPrivacy, type Privacy } from "./privacy.ts";
 import { createSendingDomains, type SendingDomains } from "./sending-domains.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
-import { openSqlite } from "./sqlite/connection.ts";
+import { openSqlite, openSqliteHere } from "./sqlite/connection.ts";
 import { indexFile } from "./sqlite/day-files.ts";
 import { openSqliteEvents } from "./sqlite/event-database.ts";
 import { sqliteDialect } from "./sqlite/kysely-dialect.ts";
@@ -127,34 +127,31 @@ async function openSqliteStore(
   const [eventsFolder, messagesFolder] = [join(dir, EVENTS_FOLDER), join(dir, MESSAGES_FOLDER)];
   for (const folder of [eventsFolder, messagesFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const state = await openSqlite(join(dir, STATE_FILE), { onFatal });
-  const opened: { close(): Promise<void> }[] = [state];
-  const close = async (): Promise<void> => {
-    await Promise.all(opened.map((part) => part.close()));
-  };
   try {
     const stateDb = new Kysely<StateTables>({ dialect: sqliteDialect(state) });
     await prepare(stateDb, stateMigrations(SQLITE_TYPES), STATE_MIGRATION_TABLE);
     await prepareIndex(indexFile(eventsFolder), sqliteEventMigrations(), prepare);
     await prepareIndex(indexFile(messagesFolder), sqliteMessageMigrations(), prepare);
-    const events = await openSqliteEvents(eventsFolder, onFatal);
-    opened.push(events);
-    const messages = await openSqliteMessages(messagesFolder, onFatal);
-    opened.push(messages);
+    const events = openSqliteEvents(eventsFolder, onFatal);
+    const messages = openSqliteMessages(messagesFolder, onFatal);
     return {
       ...stateStores(sqliteState(stateDb)),
       events: createEventStore(events),
       eventPositions: createEventPositions(events),
       messages: createMessageStore(messages),
-      close,
+      close: async () => {
+        await Promise.all([state, events, messages].map((part) => part.close()));
+      },
     };
   } catch (error) {
-    await close();
+    await state.close();
     throw error;
   }
 }
 
+/** In this thread: starting another would take longer than all that is done here. */
 async function prepareIndex(file: string, migrations: Migrations, prepare: Prepare): Promise<void> {
-  const index = await openSqlite(file);
+  const index = openSqliteHere(file);
   try {
     const db = new Kysely<unknown>({ dialect: sqliteDialect(index) });
     await prepare(db, migrations, EVENT_MIGRATION_TABLE);

@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
 
-import { CERTIFICATE_FOLDER } from "../../src/main.ts";
+import { CERTIFICATE_FOLDER } from "../../src/data-directory.ts";
 import { type CertificateOptions, issueCertificate } from "../verification/certificates.ts";
 import { onBothDatabases } from "./harness.ts";
 import { CNAME_TARGET, startTestInstallation, type TestInstallation } from "./with-edge.ts";

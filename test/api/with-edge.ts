@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { SettingKey } from "../../src/config.ts";
+import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/data-directory.ts";
 import { startEdgeWorker } from "../../src/edge/worker.ts";
-import { CERTIFICATE_FOLDER, SNAPSHOT_FILE, SPOOL_FOLDER } from "../../src/main.ts";
 import { readMasterSecret } from "../../src/master-secret.ts";
 import { type DnsServer, startDnsServer } from "../dns-server.ts";
 import { freePort } from "../free-port.ts";

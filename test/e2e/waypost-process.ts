@@ -51,6 +51,7 @@ export async function createInstallation(
   const [api, edge, ops] = [await freePort(), await freePort(), await freePort()];
   const environment = {
     PATH: process.env["PATH"] ?? "",
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? "",
     WAYPOST_DATA_DIR: dataDir,
     WAYPOST_API_LISTEN: `127.0.0.1:${api}`,
     WAYPOST_EDGE_HTTP_LISTEN: `127.0.0.1:${edge}`,

@@ -1,12 +1,11 @@
 /** Events in PostgreSQL: a table with a partition per day. */
 import { type Kysely, type RawBuilder, sql, type Transaction } from "kysely";
 
-import { EVENT_COLUMNS } from "../event-columns.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "../event-columns.ts";
 import { type EventConditions, markIs, type ValueCondition } from "../event-conditions.ts";
 import {
   type DayBatch,
   type DayChanges,
-  EVENT_TABLES,
   type EventDatabase,
   type EventSelection,
   within,

@@ -2,7 +2,7 @@
 import type { Worker } from "node:worker_threads";
 
 import { startThread, WorkerLink } from "../../threads/worker-link.ts";
-import { createOwnFile, type SqliteResult, type SqliteValue } from "./database.ts";
+import { createOwnFile, openDatabase, type SqliteResult, type SqliteValue } from "./database.ts";
 import type { SqliteRequest, SqliteWorkerData } from "./worker.ts";
 
 export interface SqliteOptions {
@@ -23,6 +23,16 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
   createOwnFile(file);
   const workerData: SqliteWorkerData = { file, busyTimeoutMs: options.busyTimeoutMs };
   return connectToWorker(startThread(import.meta.url, "worker", workerData), options.onFatal);
+}
+
+/** The same without a thread: for what is short, and while nobody else waits for this one. */
+export function openSqliteHere(file: string): SqliteConnection {
+  createOwnFile(file);
+  const database = openDatabase(file);
+  return {
+    run: async (sql, parameters) => database.run(sql, parameters),
+    close: async () => database.close(),
+  };
 }
 
 /** For a thread that speaks as worker.ts does. Rejects when it ends before it has said anything. */

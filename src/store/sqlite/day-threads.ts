@@ -10,7 +10,8 @@ import {
   sql,
 } from "kysely";
 
-import { startThread, WorkerLink } from "../../threads/worker-link.ts";
+import { ThreadOnDemand } from "../../threads/thread-on-demand.ts";
+import { startThread } from "../../threads/worker-link.ts";
 import type { EventDay } from "../event-day.ts";
 import type { DayDatabase, RunSql } from "../read-after.ts";
 import type { SqliteValue } from "./database.ts";
@@ -18,7 +19,7 @@ import type { DayFilesOptions } from "./day-files.ts";
 import type { DayRequest, DayWorkerData } from "./day-worker.ts";
 
 export interface DayThreads<Request> extends DayDatabase {
-  readonly writer: WorkerLink<Request | DayRequest>;
+  readonly writer: ThreadOnDemand<Request | DayRequest>;
   dropBefore(day: EventDay): Promise<number>;
   close(): Promise<void>;
 }
@@ -34,21 +35,13 @@ export interface DayThreadsOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export async function openDayThreads<Request>(options: DayThreadsOptions): Promise<DayThreads<Request>> {
-  const open = (files: DayFilesOptions): WorkerLink<Request | DayRequest> => {
+/** Opens nothing yet: each thread starts when it is first asked for something. */
+export function dayThreads<Request>(options: DayThreadsOptions): DayThreads<Request> {
+  const thread = (files: DayFilesOptions): ThreadOnDemand<Request | DayRequest> => {
     const data: DayWorkerData = { folder: options.folder, options: files };
-    return new WorkerLink(startThread(import.meta.url, options.worker, data), options.onFatal);
+    return new ThreadOnDemand(() => startThread(import.meta.url, options.worker, data), options.onFatal);
   };
-  const [writer, reader] = [open(options.writer), open(options.reader)];
-  const close = async (): Promise<void> => {
-    await Promise.all([writer.close(), reader.close()]);
-  };
-  const opened = await Promise.allSettled([writer.opened, reader.opened]);
-  const failed = opened.find((result) => result.status === "rejected");
-  if (failed !== undefined) {
-    await close();
-    throw failed.reason;
-  }
+  const [writer, reader] = [thread(options.writer), thread(options.reader)];
   return {
     writer,
     ...readsOf(reader),
@@ -59,7 +52,9 @@ export async function openDayThreads<Request>(options: DayThreadsOptions): Promi
       await writer.send<void>({ kind: "remove_forgotten_before", day });
       return dropped;
     },
-    close,
+    close: async () => {
+      await Promise.all([writer.close(), reader.close()]);
+    },
   };
 }
 
@@ -84,7 +79,7 @@ export async function eraseOnDays(
   return erased;
 }
 
-function readsOf<Request>(reader: WorkerLink<Request | DayRequest>): DayDatabase {
+function readsOf<Request>(reader: ThreadOnDemand<Request | DayRequest>): DayDatabase {
   const compile = createCompiler();
   const query = async <Row>(
     day: EventDay | undefined,

@@ -1,9 +1,10 @@
 /** Events in SQLite. */
 import { sql } from "kysely";
 
-import { EVENT_TABLES, type EventDatabase } from "../event-database.ts";
+import { EVENT_TABLES } from "../event-columns.ts";
+import type { EventDatabase } from "../event-database.ts";
 import { dayOf } from "../event-day.ts";
-import { type DayThreads, eraseOnDays, openDayThreads } from "./day-threads.ts";
+import { type DayThreads, dayThreads, eraseOnDays } from "./day-threads.ts";
 import { planDay } from "./event-plan.ts";
 import type { EventRequest } from "./event-worker.ts";
 
@@ -20,11 +21,8 @@ const WRITER = { maxOpenDays: 4, walAutocheckpointPages: 16_384, cacheKib: 32_76
 const READER = { maxOpenDays: 40, cacheKib: 2048 };
 
 /** The folder must have its index, with its schema. `onFatal` is called once, when a thread ends unasked. */
-export async function openSqliteEvents(
-  folder: string,
-  onFatal: (error: Error) => void,
-): Promise<SqliteEventDatabase> {
-  const threads = await openDayThreads<EventRequest>({
+export function openSqliteEvents(folder: string, onFatal: (error: Error) => void): SqliteEventDatabase {
+  const threads = dayThreads<EventRequest>({
     worker: "event-worker",
     folder,
     writer: WRITER,

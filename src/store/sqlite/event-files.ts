@@ -1,6 +1,6 @@
 /** Events in SQLite files, a file for each day. */
-import { EVENT_COLUMNS } from "../event-columns.ts";
-import { type DayBatch, type DayChanges, EVENT_TABLES } from "../event-database.ts";
+import { EVENT_COLUMNS, EVENT_TABLES } from "../event-columns.ts";
+import type { DayBatch, DayChanges } from "../event-database.ts";
 import type { SqliteDatabase, SqliteValue } from "./database.ts";
 import {
   DayFiles,

@@ -6,7 +6,7 @@ import type { EventDay } from "../event-day.ts";
 import { MESSAGE_TABLES } from "../message-columns.ts";
 import type { MessageDatabase } from "../message-database.ts";
 import type { DayDatabase } from "../read-after.ts";
-import { eraseOnDays, openDayThreads } from "./day-threads.ts";
+import { dayThreads, eraseOnDays } from "./day-threads.ts";
 import { inEachSegment } from "./event-day-schema.ts";
 import type { MessageRequest } from "./message-worker.ts";
 
@@ -20,11 +20,8 @@ const WRITER = { maxOpenDays: 2, walAutocheckpointPages: 4096, cacheKib: 16_384 
 const READER = { maxOpenDays: 16, cacheKib: 8192 };
 
 /** The folder must have its index, with its schema. `onFatal` is called once, when a thread ends unasked. */
-export async function openSqliteMessages(
-  folder: string,
-  onFatal: (error: Error) => void,
-): Promise<SqliteMessageDatabase> {
-  const { writer, close, ...reads } = await openDayThreads<MessageRequest>({
+export function openSqliteMessages(folder: string, onFatal: (error: Error) => void): SqliteMessageDatabase {
+  const { writer, close, ...reads } = dayThreads<MessageRequest>({
     worker: "message-worker",
     folder,
     writer: WRITER,
