@@ -101,6 +101,9 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
     // Requests without a body, which is all that are answered, then need no stream that ends.
     optimizeEmptyRequests: true,
   });
+  // A client may end its side once it has asked (RFC 9293, 3.6); Node would end ours too, before the reply. Not in its documentation,
+  // nor in its types: test/edge/hostile.test.ts would tell if it went.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = limits.maxHeaders;
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   server.maxConnections = limits.maxConnections;

@@ -87,6 +87,27 @@ test("pipelined requests are answered each, in order", async () => {
   );
 });
 
+test("a client that has said all it will say still gets its replies, and then the end", async () => {
+  const socket = await openSocket(port);
+  const path = installation.clickPath();
+  socket.end(`GET ${path} HTTP/1.1\r\nHost: click.acme.com\r\n\r\n`.repeat(3));
+  const replies = (await readAll(socket, 5000)).split("HTTP/1.1 ").slice(1);
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(0, 3)),
+    ["302", "302", "302"],
+  );
+  assert.ok(socket.readableEnded);
+});
+
+test("a client that has said nothing, or half of a request, and will say no more is let go at once", async () => {
+  for (const bytes of ["", "GET /e/half"]) {
+    const socket = await openSocket(port);
+    socket.end(bytes);
+    assert.match(await readAll(socket, 5000), /^$|^HTTP\/1\.1 400 /);
+    assert.ok(socket.readableEnded);
+  }
+});
+
 for (const host of [
   "",
   "a b",
