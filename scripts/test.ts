@@ -1,6 +1,7 @@
 /**
- * `npm test [FILE…]`: all tests but the console's, or those named, with what they need around them; `npm run test:console` names the
- * console's, which walk through its pages in a browser and take as long as all others. PostgreSQL is the one at
+ * `npm test [FILE…]`: the tests of the parts, or those named, with what they need around them. `npm run test:e2e` names those of
+ * whole Waypost processes, started, killed, backed up and told what to do by the command line, and `npm run test:console` those
+ * that walk through the console in a browser: each takes about as long as all others. PostgreSQL is the one at
  * WAYPOST_TEST_DATABASE_URL when that is set, else a throwaway cluster; the certificate authority is the pebble at
  * WAYPOST_TEST_PEBBLE, else the one on PATH. The console is built when it is stale. Nothing is skipped: what is missing
  * ends the run.
@@ -31,10 +32,10 @@ const OPENSSL: NeededProgram = {
 };
 
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
-const ALL_BUT_THE_CONSOLE = ["src/**/*.test.ts", "test/!(console)/**/*.test.ts"];
+const OF_THE_PARTS = ["src/**/*.test.ts", "test/!(console|crash|e2e)/**/*.test.ts"];
 /** For one test: what hangs fails, and names itself. */
 const TEST_TIMEOUT_MS = 120_000;
-const BROWSER_TESTS = "test/console/";
+const NEEDS_A_BROWSER = ["test/console/", "test/e2e/"];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;
 
@@ -51,7 +52,12 @@ async function main(args: readonly string[]): Promise<number> {
     ownPebble === "" ? join(findOrInstall(PEBBLE, say), "pebble") : ownPebble;
   findOrInstall(OPENSSL, say);
   const files = args.filter((arg) => !arg.startsWith("-"));
-  if (files.length === 0 || files.some((file) => file.includes(BROWSER_TESTS))) await prepareConsole(say);
+  if (files.some((file) => NEEDS_A_BROWSER.some((folder) => file.includes(folder)))) {
+    findOrInstall(CHROMIUM, say);
+    findOrInstall(CERTUTIL, say);
+  }
+  // Here and not in the tests, which run beside each other.
+  if (!isConsoleCurrent()) await buildConsole();
   if (given !== "") return runTests(args, given);
   // Until the tests run, a signal waits: the cluster that is being made must be taken down again.
   const interrupted = firstSignal();
@@ -61,13 +67,6 @@ async function main(args: readonly string[]): Promise<number> {
   } finally {
     await postgres.stop();
   }
-}
-
-/** Here and not in the tests, which run beside each other. */
-async function prepareConsole(say: (line: string) => void): Promise<void> {
-  findOrInstall(CHROMIUM, say);
-  findOrInstall(CERTUTIL, say);
-  if (!isConsoleCurrent()) await buildConsole();
 }
 
 async function runTests(
@@ -83,7 +82,7 @@ async function runTests(
       `--test-timeout=${TEST_TIMEOUT_MS}`,
       `--test-concurrency=${Math.max(availableParallelism(), 2)}`,
       ...args,
-      ...(hasFiles ? [] : ALL_BUT_THE_CONSOLE),
+      ...(hasFiles ? [] : OF_THE_PARTS),
     ],
     {
       stdio: "inherit",

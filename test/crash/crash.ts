@@ -1,6 +1,6 @@
 /**
  * `node test/crash/crash.ts [--rounds 20] [--database postgres://… [--outage SECONDS]]`: under load, `kill -9` of an edge worker, the
- * control process, the supervisor or everything, or SIGTERM, so many times; then the account. `npm test` runs a few rounds.
+ * control process, the supervisor or everything, or SIGTERM, so many times; then the account. `npm run test:e2e` runs a few rounds.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";

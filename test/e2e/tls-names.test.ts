@@ -9,9 +9,9 @@ import { type Browser, chromium } from "playwright-core";
 import { findCertutil } from "../../scripts/certutil.ts";
 import { findChromium } from "../../scripts/chromium.ts";
 import type { HostEntry } from "../../src/edge/snapshot.ts";
-import { createAuthority } from "./authority.ts";
-import { createInstallation, type Installation } from "./installation.ts";
-import { openssl } from "./tls-client.ts";
+import { createAuthority } from "../edge/authority.ts";
+import { createInstallation, type Installation } from "../edge/installation.ts";
+import { openssl } from "../edge/tls-client.ts";
 
 const authority = createAuthority();
 const names = Array.from({ length: 1000 }, (_, i) => `click.customer${i}.example`);
