@@ -409,6 +409,7 @@ function domainVerifier(parts: VerifierParts): Verifier {
       const owner = snapshot.hosts().get(domain)?.owners[0] ?? PRIMARY_ACCOUNT;
       return !servesTenant(snapshot.hosts().get(host), owner);
     },
+    hasCertificate: async (domain) => (await store.certificates.find(domain)) !== undefined,
     probeKey: keys.probeKey,
     cnameTarget: config.cnameTarget,
     ports: edgePorts(config),

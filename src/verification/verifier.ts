@@ -34,6 +34,8 @@ export interface VerifierDeps {
   readonly isRestricted: (domain: Hostname) => boolean;
   /** Whether the edge would refuse the links of `domain`'s tenant on `host`, because that is or was another tenant's. */
   readonly isForeignHost: (host: string, domain: Hostname) => Promise<boolean>;
+  /** Whether a certificate is stored for it, which an edge may not have yet. */
+  readonly hasCertificate: (domain: Hostname) => Promise<boolean>;
   readonly probeKey: Buffer;
   readonly cnameTarget: string;
   readonly ports: EdgePorts;
@@ -176,15 +178,17 @@ async function look(found: DomainToCheck, trigger: CheckTrigger, deps: CheckDeps
   const { domain } = found;
   const seen = await deps.limit(() => see(found, deps));
   const certificate = await supply(domain, seen, trigger, deps);
-  if (certificate === undefined) return assess(domain, seen);
-  if (certificate.kind !== "issued" || trigger === "background")
-    return assess(domain, { ...seen, certificate });
+  const known = certificate === undefined ? {} : { certificate };
+  const isOnItsWay =
+    trigger === "asked" &&
+    (certificate === undefined ? await isBrought(domain, seen, deps) : certificate.kind === "issued");
+  if (!isOnItsWay) return assess(domain, { ...seen, ...known });
   const { httpProbe, ...rest } = seen;
   const probe = await probeUntilServed(found, seen, deps);
   return assess(domain, {
     ...rest,
     probe,
-    certificate,
+    ...known,
     ...(httpProbe === undefined || probe.outcome.kind === "answered" ? {} : { httpProbe }),
   });
 }
@@ -223,6 +227,12 @@ async function supply(
 ): Promise<CertificateEvidence | undefined> {
   if (certificates === undefined || httpProbe?.outcome.kind !== "answered") return undefined;
   return trigger === "asked" ? certificates.obtain(domain, certificateWaitMs) : certificates.request(domain);
+}
+
+/** Its owner may have brought it a moment ago. */
+async function isBrought(domain: Hostname, { probe, httpProbe }: Seen, deps: VerifierDeps): Promise<boolean> {
+  const isTlsAlone = probe.outcome.kind === "tls_failed" && httpProbe?.outcome.kind === "answered";
+  return isTlsAlone && deps.hasCertificate(domain);
 }
 
 async function probeUntilServed(

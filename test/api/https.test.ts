@@ -112,6 +112,13 @@ onBothDatabases("https", (database) => {
     assert.equal(checks.at(-1).http_probe.outcome, "answered");
   });
 
+  test("a verify call right after a certificate was brought waits until the edge has it", async () => {
+    await addSecure("at-once.acme.com");
+    await bring("at-once.acme.com", certificateFor("at-once.acme.com"));
+    assert.equal((await verify("at-once.acme.com")).json.results.verified, true);
+    assert.match(await linkOf("at-once.acme.com"), /^https:/);
+  });
+
   test("a new certificate takes the place of the old one, and one that is removed puts links back to http", async () => {
     await addSecure("turn.acme.com");
     await bringLive("turn.acme.com");

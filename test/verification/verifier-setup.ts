@@ -50,6 +50,7 @@ export async function setUp(
     store,
     isRestricted: () => false,
     isForeignHost: async () => false,
+    hasCertificate: async () => false,
     probeKey: PROBE_KEY,
     cnameTarget: CNAME_TARGET,
     ports: { publicHttp: port, publicHttps: port, listenHttp: port, listenHttps: port },
