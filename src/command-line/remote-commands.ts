@@ -88,6 +88,7 @@ export function addWebhookCommands(program: Command): void {
     .option("--name <name>", "what it is called (default: the URL)")
     .option("--events <list>", "types, separated by commas (default: all that there are)")
     .option("--operational", "tell of the installation, not of recipients")
+    .option("--secrets <file>", "what the target asks for, as JSON; - for standard input (docs/webhooks.md)")
     .action(async (target: string, options) => (await commands()).createWebhook(target, options));
   withRemote(webhooks.command("list").description("list webhooks")).action(async (options) =>
     (await commands()).listWebhooks(options),
@@ -96,6 +97,7 @@ export function addWebhookCommands(program: Command): void {
     .option("--name <name>", "what it is called")
     .option("--target <url>", "where it posts to")
     .option("--events <list>", "types, separated by commas")
+    .option("--secrets <file>", "what the target asks for, as JSON; - for standard input (docs/webhooks.md)")
     .addOption(new Option("--active <yes|no>", "whether it posts").choices(["yes", "no"]))
     .action(async (id: string, options) => (await commands()).updateWebhook(id, options));
   withRemote(webhooks.command("rm <id>").description("delete a webhook: nothing more is sent"))

@@ -6,12 +6,14 @@ import { confirmByName } from "./confirm.ts";
 import { type Column, plain, printFacts, printJson, printTable } from "./output.ts";
 import { connect, field, listOf } from "./remote.ts";
 import type { OutputOptions } from "./remote-domains.ts";
+import { readSecrets, withoutSecrets } from "./secrets-file.ts";
 import { parseTime } from "./time-ago.ts";
 
 export interface CreateWebhookOptions extends OutputOptions {
   readonly name?: string;
   readonly events?: string;
   readonly operational?: true;
+  readonly secrets?: string;
 }
 
 export interface UpdateWebhookOptions extends OutputOptions {
@@ -19,6 +21,7 @@ export interface UpdateWebhookOptions extends OutputOptions {
   readonly target?: string;
   readonly events?: string;
   readonly active?: "yes" | "no";
+  readonly secrets?: string;
 }
 
 export interface ReplayOptions extends OutputOptions {
@@ -63,6 +66,7 @@ export async function createWebhook(target: string, options: CreateWebhookOption
     target,
     kind,
     events: parseList(options.events) ?? (options.operational ? OPERATIONAL_KINDS : EVENT_TYPES),
+    ...(await readSecrets(options.secrets)),
   };
   const reply = await connect(options).call("POST", WEBHOOKS, { body, timeoutMs: TEST_TIMEOUT_MS });
   const created = field(reply, "results");
@@ -109,11 +113,15 @@ export async function updateWebhook(id: string, options: UpdateWebhookOptions): 
     ...(target !== undefined && { target }),
     ...(events !== undefined && { events }),
     ...(active !== undefined && { active: active === "yes" }),
+    ...(await readSecrets(options.secrets)),
   };
   if (Object.keys(body).length === 0)
-    throw new AppError("invalid_parameters", "Name what changes: --name, --target, --events or --active");
+    throw new AppError(
+      "invalid_parameters",
+      "Name what changes: --name, --target, --events, --active or --secrets",
+    );
   await connect(options).call("PUT", pathOf(id), { body, timeoutMs: TEST_TIMEOUT_MS });
-  if (options.json) return printJson({ id, ...body });
+  if (options.json) return printJson({ id, ...withoutSecrets(body) });
   console.log(`Webhook ${plain(id)} is changed.`);
 }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 
 import { accept, type Receiver, startReceiver } from "../webhooks/receiver.ts";
-import { inTerminal } from "./run-command.ts";
+import { inTerminal, runWith } from "./run-command.ts";
 import { createInstallation, type Installation, type WaypostProcess } from "./waypost-process.ts";
 import { KEY, until, wrappedLink } from "./wrapped-link.ts";
 
@@ -70,6 +72,31 @@ test("a webhook is created, listed, shown, tested, changed and deleted from the 
   assert.match((await run("webhooks", "rm", id, "--yes")).stdout, /nothing more is sent/);
   const gone = await run("webhooks", "show", id);
   assert.deepEqual([gone.code, /not found/i.test(gone.stderr)], [1, true]);
+});
+
+test("what a target asks for comes from a file or a pipe, moves along when it is sent again, and is never shown", async (t) => {
+  const stage = await setUp(t);
+  const secrets = (password: string): string =>
+    JSON.stringify({ auth_type: "basic", auth_credentials: { username: "ann", password } });
+  const basic = (password: string): string => `Basic ${Buffer.from(`ann:${password}`).toString("base64")}`;
+  const file = join(stage.installation.dataDir, "secrets.json");
+  writeFileSync(file, secrets("first-password"));
+  const { id } = await create(stage, "--secrets", file);
+  assert.equal(stage.target.batches.at(-1)?.headers.authorization, basic("first-password"));
+
+  const moved = await startReceiver();
+  t.after(() => moved[Symbol.asyncDispose]());
+  const move = ["webhooks", "update", id, "--target", moved.url, "--json"];
+  const refused = await stage.installation.run(...move);
+  assert.deepEqual([refused.code, /auth_credentials\.password/.test(refused.stderr)], [1, true]);
+  const done = await runWith(secrets("second-password"), stage.installation, [...move, "--secrets", "-"]);
+  assert.deepEqual([done.code, JSON.parse(done.stdout)], [0, { id, target: moved.url }], done.stderr);
+  assert.equal(moved.batches.at(-1)?.headers.authorization, basic("second-password"));
+
+  for (const wrong of ['{"password": "third-pass', "[]", '{"pasword": "third-password"}']) {
+    const { code, stderr } = await runWith(wrong, stage.installation, [...move, "--secrets", "-"]);
+    assert.deepEqual([code, /--secrets: /.test(stderr), stderr.includes("third-pass")], [1, true, false]);
+  }
 });
 
 test("a target that does not answer the test is no webhook, and the reason is said", async (t) => {
