@@ -11,6 +11,7 @@ import type { CheckedCertificate } from "../domain/certificate.ts";
 import { type Hostname, isLocalhost } from "../domain/hostname.ts";
 import {
   type IssuanceProblem,
+  LONGEST_PAUSE_MS,
   type NameToCertify,
   nextLookAt,
   type OrderHistory,
@@ -99,7 +100,7 @@ export interface CaLink {
   disconnect(): void;
   /** Leaves the CA alone, on every machine. */
   pause(untilMs: number): Promise<void>;
-  pausedUntil(): Promise<number>;
+  pausedUntil(nowMs: number): Promise<number>;
 }
 
 export interface AttemptDeps {
@@ -130,11 +131,6 @@ export interface Claimed {
 
 /** A CA that names no time is left alone for so long, and one that names a long one no longer than the other. */
 const PAUSE_MS = 10 * 60_000;
-/**
- * A limit that one name has reached looks like one that all share. Asking again after an hour does a CA no harm; waiting for days would
- * let one tenant stop the others.
- */
-const LONGEST_PAUSE_MS = 3_600_000;
 const ASK_AGAIN_AFTER_FAILURE_MS = 6 * 3_600_000;
 /** A change is with every edge of every machine within a second, twice which is enough for slow days. */
 const EDGES_FOLLOW_WITHIN_MS = 2000;
@@ -206,7 +202,7 @@ async function order(
   const { domain } = name;
   const progress: Progress = { isStarted: false, url: name.issuance.order?.url };
   if (isLocalhost(domain)) return fail(claimed, localName(domain), progress, deps);
-  const pausedUntilMs = await deps.ca.pausedUntil();
+  const pausedUntilMs = await deps.ca.pausedUntil(deps.now());
   if (pausedUntilMs > deps.now())
     return postpone(claimed, { limit: "ca_asked", untilMs: pausedUntilMs }, deps);
   try {

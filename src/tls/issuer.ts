@@ -136,7 +136,7 @@ export function createIssuer(deps: IssuerDeps): Issuer {
     judge: (domain, options) => judge(domain, options, deps),
 
     async advanceDue(most) {
-      if (stopping.signal.aborted || (await deps.ca.pausedUntil()) > now()) return 0;
+      if (stopping.signal.aborted || (await deps.ca.pausedUntil(now())) > now()) return 0;
       const placedMs = await store.ordersSince(deps.ca.directory, now() - HOUR);
       const room = Math.min(most, roomInHour(placedMs, deps.ordersPerHour));
       if (room === 0) return 0;

@@ -407,11 +407,20 @@ export function issuanceConformance(name: string, ground: Ground): void {
 
     test("a CA that asks for patience is left alone by all, as long as it asked for", async (t) => {
       const { acmeAccounts } = await createStore(t, ground);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), 0);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), 0);
       await acmeAccounts.use(DIRECTORY, () => ({ sealedKey: "key", thumbprint: "print" }), NOW_MS);
       await acmeAccounts.pause(DIRECTORY, NOW_MS + 60);
       await acmeAccounts.pause(DIRECTORY, NOW_MS + 30);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), NOW_MS + 60);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), NOW_MS + 60);
+    });
+
+    test("a CA that was to be left alone until a day that a wrong clock named is asked again, and may ask for patience", async (t) => {
+      const { acmeAccounts } = await createStore(t, ground);
+      await acmeAccounts.use(DIRECTORY, () => ({ sealedKey: "key", thumbprint: "print" }), NOW_MS);
+      await acmeAccounts.pause(DIRECTORY, NOW_MS + 10 * 365 * 86_400_000);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), 0);
+      await acmeAccounts.pause(DIRECTORY, NOW_MS + 60);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), NOW_MS + 60);
     });
   });
 
