@@ -33,7 +33,11 @@ interface Measurement extends LoadResult {
 if (import.meta.main) {
   const [first, second] = process.argv.slice(2);
   if (first === "bare") createServer(redirectAll).listen(Number(second), "127.0.0.1");
-  else await compare(Number(first ?? 3));
+  else {
+    const seconds = Number(first ?? 3);
+    if (!(seconds > 0)) throw new Error("usage: node bench/edge.ts [seconds]");
+    await compare(seconds);
+  }
 }
 
 async function compare(seconds: number): Promise<void> {

@@ -1,11 +1,11 @@
 /**
- * `node bench/ingest.ts [events] [rounds]`: how fast events move from a real spool into a real store, by the code that
+ * `node bench/ingest.ts [events] [rounds] [facts]`: how fast events move from a real spool into a real store, by the code that
  * `waypost serve` runs. SQLite in a temporary folder, or the database at WAYPOST_TEST_DATABASE_URL, which should be one
  * that syncs to disk. Beside the rate it prints what the API would notice: how long reads of the state take while the
- * spool drains, each beside the same reads while nothing drains, and how long the event loop was held. Linux only:
- * memory is read from /proc.
+ * spool drains, each beside the same reads while nothing drains, and how long the event loop was held. With `facts` each
+ * message was wrapped before, with a campaign, a subject, a sender, metadata and tags. Linux only: memory is read from /proc.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -17,12 +17,14 @@ import { SpoolReader } from "../src/edge/spool-reader.ts";
 import type { ObservedEvent } from "../src/edge/spool-record.ts";
 import { openEnrichment } from "../src/enrichment.ts";
 import { startIngest } from "../src/events/ingest.ts";
+import type { WrappedCall } from "../src/events/message-store.ts";
 import { PrivacyRules } from "../src/events/privacy-rules.ts";
 import { openStore, type Store, type StoreLocation } from "../src/store/open-store.ts";
 import { createKeyRing } from "../src/token/key-ring.ts";
 import { privacyKeys } from "../src/token/pseudonym.ts";
 import { BROWSERS, MAIL_READERS } from "../test/classification/user-agents.ts";
 import { createTestDatabase } from "../test/postgres.ts";
+import { anonymousMib } from "./memory.ts";
 
 const DAY_MS = 86_400_000;
 const READ_EVERY_MS = 5;
@@ -59,7 +61,10 @@ let messageId = newMessageId();
 const count = Number(process.argv[2] ?? 200_000);
 const rounds = Number(process.argv[3] ?? 5);
 const isPostgres = (process.env["WAYPOST_TEST_DATABASE_URL"] ?? "") !== "";
-console.log(`${count} events a round, into ${isPostgres ? "PostgreSQL" : "SQLite"}`);
+const hasFacts = process.argv[4] === "facts";
+console.log(
+  `${count} events a round, into ${isPostgres ? "PostgreSQL" : "SQLite"}, ${hasFacts ? "all" : "no"} facts known`,
+);
 const results: Round[] = [];
 for (let round = 0; round < rounds; round += 1) {
   const result = await measure();
@@ -77,7 +82,7 @@ async function measure(): Promise<Round> {
   const store = await openStore(location);
   const spool = new SpoolReader(join(folder, "spool"), (slot, error) => console.error(slot, error));
   try {
-    await fill(join(folder, "spool"));
+    await fill(join(folder, "spool"), store);
     return await drain(store, spool);
   } finally {
     await spool.close();
@@ -88,19 +93,19 @@ async function measure(): Promise<Round> {
 }
 
 /** One event in two hundred is of the day before, as after midnight. */
-async function fill(spoolFolder: string): Promise<void> {
+async function fill(spoolFolder: string, store: Store): Promise<void> {
   const directory = join(spoolFolder, String(SLOT));
   mkdirSync(directory, { recursive: true });
   const spool = openSpool({ directory, slot: SLOT, maxBytes: 2 ** 40 });
   const startMs = Date.now() - count;
   for (let n = 0; n < count; n += FILL_BATCH) {
     const size = Math.min(FILL_BATCH, count - n);
-    await Promise.all(
-      Array.from({ length: size }, (_, k) => {
-        const timestampMs = startMs + n + k;
-        return spool.record(observed(n + k, k % 200 === 100 ? timestampMs - DAY_MS : timestampMs));
-      }),
-    );
+    const events = Array.from({ length: size }, (_, k) => {
+      const timestampMs = startMs + n + k;
+      return observed(n + k, k % 200 === 100 ? timestampMs - DAY_MS : timestampMs);
+    });
+    if (hasFacts) await store.messages.record(events.map(wrappedCall));
+    await Promise.all(events.map((event) => spool.record(event)));
   }
   await spool.close(10_000);
 }
@@ -117,7 +122,7 @@ function observed(n: number, timestampMs: number): ObservedEvent {
     subaccountId: message % 20,
     messageId,
     rcptTo: `recipient.${(message * 7919) % 1_000_003}@mail${message % 97}.example.com`,
-    sentAtSeconds: Math.floor(timestampMs / 1000) - (message % 90_000),
+    sentAtSeconds: Math.floor((timestampMs - (n - message)) / 1000) - (message % 90_000),
     trackingDomain: `click.customer${n % 50}.example`,
     targetLinkUrl: isClick
       ? `https://www.shop.example/products/${n % 1000}?utm_source=newsletter&utm_medium=email&utm_campaign=november`
@@ -127,6 +132,32 @@ function observed(n: number, timestampMs: number): ObservedEvent {
     userAgent: isClick ? BROWSERS[n % BROWSERS.length] : MAIL_READERS[n % MAIL_READERS.length],
     acceptLanguage: "en-GB,en;q=0.9",
     purpose: undefined,
+  };
+}
+
+function wrappedCall(event: ObservedEvent, n: number): WrappedCall {
+  const { subaccountId, sentAtSeconds, trackingDomain, messageId, rcptTo } = event;
+  return {
+    subaccountId,
+    sentAtSeconds,
+    trackingDomain,
+    facts: {
+      transmissionId: "101234567890123456",
+      campaignId: `campaign-${subaccountId}`,
+      templateId: `template-${n % 40}`,
+      subject: `What is new in week ${subaccountId}`,
+      friendlyFrom: "News <news@shop.example>",
+      msgFrom: "bounces@shop.example",
+      sendingDomain: "shop.example",
+      msgSize: 20_480,
+      rcptMeta: { customer: n, plan: "basic" },
+      rcptTags: ["newsletter", "november"],
+      openTracking: true,
+      clickTracking: true,
+      initialOpen: false,
+      ampEnabled: false,
+    },
+    messages: [{ messageId, rcptTo }],
   };
 }
 
@@ -155,10 +186,6 @@ async function drain(store: Store, spool: SpoolReader): Promise<Round> {
     loopMaxMs: loop.max / 1e6,
     anonymousMib: anonymousMib(),
   };
-}
-
-function anonymousMib(): number {
-  return Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
 }
 
 async function untilEmpty(spool: SpoolReader): Promise<number> {

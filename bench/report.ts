@@ -1,13 +1,14 @@
 /**
  * `npm run bench:report -- [--events N] [--days N] [--store sqlite|postgres] [--ingest N]`: what reports take over ten million events of
- * thirty days. It loads them through the stores' own append, asks a running API, and prints the medians and the slowest of some
- * rounds against their limits. PostgreSQL is the database server at WAYPOST_TEST_DATABASE_URL, else a throwaway cluster that
- * doesn't sync to disk: its rates of loading are then too good, its reports are not.
+ * thirty days. First `bench/ingest.ts` and `bench/webhooks.ts` with N events, unless that is 0. Then it loads the ten million through the
+ * stores' own append, asks a running API, prints the medians and the slowest of some rounds against their limits, and exports a million
+ * events. Linux only: memory is read from /proc. PostgreSQL is the database server at WAYPOST_TEST_DATABASE_URL, else a throwaway
+ * cluster that doesn't sync to disk: its rates of loading are then too good, its reports are not.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -17,7 +18,8 @@ import { POSTGRES, startThrowawayPostgres } from "../scripts/throwaway-postgres.
 import type { WrappedCall } from "../src/events/message-store.ts";
 import type { RecordedEvent } from "../src/events/recorded-event.ts";
 import { openStore, type Store } from "../src/store/open-store.ts";
-import { type Database, startTestApi, type TestApi } from "../test/api/harness.ts";
+import { type Database, FIRST_KEY, startTestApi, type TestApi } from "../test/api/harness.ts";
+import { anonymousMib } from "./memory.ts";
 import { syntheticEvents } from "./synthetic-events.ts";
 
 const DAY_MS = 86_400_000;
@@ -30,6 +32,8 @@ const SAY_EVERY_MS = 10_000;
 const ROUNDS = 9;
 const FIRST_PAGE_LIMIT_MS = 100;
 const METRICS_LIMIT_MS = 250;
+const EXPORTED_EVENTS = 1_000_000;
+const LINE_FEED = 10;
 
 /** In words, and as parameters of the Events API over all of the events. What nobody has is the worst case of a filter without an index. */
 const SEARCHES: readonly (readonly [string, string])[] = [
@@ -95,26 +99,29 @@ for (const database of ["sqlite", "postgres"] as const) {
   if (values.store !== undefined && values.store !== database) continue;
   await using _server = database === "postgres" ? await startPostgres() : undefined;
   console.log(`\n${database}`);
-  if (Number(values.ingest) > 0) await measureIngest(Number(values.ingest), database);
+  if (Number(values.ingest) > 0) {
+    await runBench(database, "ingest.ts", values.ingest, "3", "facts");
+    await runBench(database, "webhooks.ts", values.ingest);
+  }
   await measureReports(database);
 }
 
 async function startPostgres(): Promise<AsyncDisposable | undefined> {
   if ((process.env["WAYPOST_TEST_DATABASE_URL"] ?? "") !== "") return undefined;
-  const { url, stop } = await startThrowawayPostgres(findOrInstall(POSTGRES, console.log));
+  // Ten million events are more than fits into memory.
+  const { url, stop } = await startThrowawayPostgres(findOrInstall(POSTGRES, console.log), tmpdir());
   process.env["WAYPOST_TEST_DATABASE_URL"] = url;
   return { [Symbol.asyncDispose]: stop };
 }
 
-/** As `bench/ingest.ts` has it: from a spool, with facts and classification. */
-async function measureIngest(events: number, database: Database): Promise<void> {
+async function runBench(database: Database, file: string, ...args: readonly string[]): Promise<void> {
   const { WAYPOST_TEST_DATABASE_URL, ...env } = process.env;
-  const program = spawn(process.execPath, [join(import.meta.dirname, "ingest.ts"), String(events), "3"], {
+  const program = spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
     stdio: "inherit",
     env: database === "postgres" ? { ...env, WAYPOST_TEST_DATABASE_URL } : env,
   });
   const [code] = await once(program, "exit");
-  if (code !== 0) throw new Error("bench/ingest.ts failed");
+  if (code !== 0) throw new Error(`bench/${file} failed`);
 }
 
 async function measureReports(database: Database): Promise<void> {
@@ -129,6 +136,8 @@ async function measureReports(database: Database): Promise<void> {
     for (const [what, filter] of SEARCHES) await search(api, what, `${range}&${filter}`);
     for (const [what, path] of REPORTS)
       await report(api, what, `${path}&${range.replaceAll(/\.\d+Z/g, "Z")}`);
+    const exported = `from=${new Date(untilMs - Math.min(1, EXPORTED_EVENTS / count) * days * DAY_MS).toISOString()}`;
+    for (const format of ["ndjson", "csv", "ndjson"]) await exportEvents(api, format, exported);
   } finally {
     await store.close();
   }
@@ -210,6 +219,23 @@ async function report(api: TestApi, what: string, path: string): Promise<void> {
   const first = await time(() => api.call("GET", url));
   const { json } = await api.call("GET", url);
   print(what, { first, second: undefined, limitMs: METRICS_LIMIT_MS, found: `${json.results.length} rows` });
+}
+
+/** To a reader as fast as it comes. The API is in this process: what it takes in memory is this process's. */
+async function exportEvents(api: TestApi, format: string, range: string): Promise<void> {
+  const startedMs = performance.now();
+  const before = anonymousMib();
+  const url = `http://127.0.0.1:${api.control.apiAddress?.port}/api/v1/events/message.${format}?${range}`;
+  const { body } = await fetch(url, { headers: { authorization: FIRST_KEY } });
+  let [rows, highest] = [0, before];
+  for await (const chunk of body ?? []) {
+    for (const byte of chunk) if (byte === LINE_FEED) rows += 1;
+    highest = Math.max(highest, anonymousMib());
+  }
+  const seconds = (performance.now() - startedMs) / 1000;
+  console.log(
+    `  ${rows} rows as ${format} in ${seconds.toFixed(1)} s, ${before.toFixed(0)} MiB before, ${highest.toFixed(0)} at most`,
+  );
 }
 
 interface Timing {

@@ -15,9 +15,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { loadConfig } from "../src/config.ts";
 import { newMessageId } from "../src/domain/message-id.ts";
+import { PrivacyRules } from "../src/events/privacy-rules.ts";
 import type { RecordedEvent } from "../src/events/recorded-event.ts";
 import { createLogger } from "../src/ops/logger.ts";
 import { openStore, type Store, type StoreLocation } from "../src/store/open-store.ts";
+import { createKeyRing } from "../src/token/key-ring.ts";
+import { privacyKeys } from "../src/token/pseudonym.ts";
 import { WebhookParts } from "../src/webhook-parts.ts";
 import { newSigningSecret } from "../src/webhooks/signature.ts";
 import { createSecretBox } from "../src/webhooks/webhook-secrets.ts";
@@ -124,6 +127,10 @@ async function measure(store: Store, { url, receiver, webhooks, events }: Measur
         reads += 1;
         return store.events.readAfter(position, limit);
       },
+      readAt: (positions) => {
+        reads += 1;
+        return store.events.readAt(positions);
+      },
     },
   };
   const { config } = loadConfig({ environment: {}, flags: { probePrivate: "allow" } });
@@ -133,6 +140,11 @@ async function measure(store: Store, { url, receiver, webhooks, events }: Measur
   const startedMs = performance.now();
   const deliverer = parts.startDelivering({
     machine: "bench",
+    privacy: new PrivacyRules({
+      store: store.privacy,
+      keys: privacyKeys(createKeyRing()),
+      installation: "full",
+    }),
     record: () => undefined,
     log: createLogger({ level: "warn", terminal: false, part: "bench" }),
   });

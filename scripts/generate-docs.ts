@@ -20,8 +20,8 @@ function configPage(): string {
 # Settings
 
 Every setting is an environment variable, a flag of \`waypost serve\`, and a line \`WAYPOST_X=value\` in a file that
-\`--config FILE\` (or \`WAYPOST_CONFIG\`) names; lines that begin with \`#\` are comments. Flags win over the environment,
-the environment over the file. An unknown name is an error in the file and in flags, a warning in the environment.
+\`--config FILE\` (or \`WAYPOST_CONFIG\`) names; lines that begin with \`#\` are comments, and a value with \`#\`, spaces or quotes
+stands in quotes: \`'…'\`. Flags win over the environment, the environment over the file. An unknown name is an error in the file and in flags, a warning in the environment.
 \`waypost check-config\` shows what is in force and tries it.
 
 | variable | flag | default | meaning |

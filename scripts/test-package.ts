@@ -1,6 +1,6 @@
 /** Packs the package, installs it in an empty folder as a user would, and runs the demo from there. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -45,6 +45,8 @@ try {
   process.stdout.write(shown);
   tryLibrary();
   if (!shown.includes('"type": "click"')) throw new Error("the demo of the packed package showed no click");
+  if (!existsSync(join(folder, "node_modules/waypost/dist/console/index.html")))
+    throw new Error("the packed package has no console");
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

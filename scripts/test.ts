@@ -31,6 +31,13 @@ const OPENSSL: NeededProgram = {
   search: () => searchFolders(["openssl"]),
 };
 
+/** Besides bash, which everybody has: those that completion scripts are made for. */
+const SHELLS: readonly NeededProgram[] = ["zsh", "fish"].map((name) => ({
+  what: name,
+  debianPackage: name,
+  search: () => searchFolders([name]),
+}));
+
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
 const OF_THE_PARTS = ["src/**/*.test.ts", "test/!(console|crash|e2e)/**/*.test.ts"];
 /** For one test: what hangs fails, and names itself. */
@@ -56,6 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
     findOrInstall(CHROMIUM, say);
     findOrInstall(CERTUTIL, say);
   }
+  if (files.some((file) => file.includes("test/e2e/"))) for (const shell of SHELLS) findOrInstall(shell, say);
   // Here and not in the tests, which run beside each other.
   if (!isConsoleCurrent()) await buildConsole();
   if (given !== "") return runTests(args, given);

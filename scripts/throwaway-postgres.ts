@@ -37,10 +37,16 @@ export const POSTGRES: NeededProgram = {
   search: () => searchFolders(["initdb", "postgres"], debianFolders()),
 };
 
-/** Creates and starts a cluster. Throws with the server's own words when it does not start. */
-export async function startThrowawayPostgres(binaries: string): Promise<ThrowawayPostgres> {
+/**
+ * Creates and starts a cluster, in memory where there is room unless it is told where. Throws with the server's own words when it does
+ * not start.
+ */
+export async function startThrowawayPostgres(
+  binaries: string,
+  parent: string = roomInMemory() ?? tmpdir(),
+): Promise<ThrowawayPostgres> {
   const user = unprivilegedUser();
-  const folder = mkdtempSync(join(roomInMemory() ?? tmpdir(), "waypost-postgres-"));
+  const folder = mkdtempSync(join(parent, "waypost-postgres-"));
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   const port = await freePort();
   let server: ChildProcess | undefined;

@@ -21,7 +21,8 @@ export interface BackupManifest {
   /** Of the Waypost that made it. */
   readonly version: string;
   readonly createdAt: string;
-  readonly store: "sqlite" | "postgres";
+  /** `none`: the spool of one machine alone. */
+  readonly store: "sqlite" | "postgres" | "none";
   readonly files: readonly BackupFile[];
 }
 
@@ -29,18 +30,23 @@ const MANIFEST_FILE = "manifest.json";
 const FORMAT = 1;
 const MAX_MANIFEST_BYTES = 16 * 1024 * 1024;
 
+/** How far the reading of all files has come, in bytes. */
+export type OnRead = (read: number, total: number) => void;
+
 /** Reads every file once, makes it durable, and writes the manifest. */
 export async function writeManifest(
   folder: string,
   about: Omit<BackupManifest, "format" | "files">,
-  paths: readonly string[],
+  { paths, onRead }: { readonly paths: readonly string[]; readonly onRead: OnRead },
 ): Promise<BackupManifest> {
+  const total = paths.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+  const count = counted(total, onRead);
   const files: BackupFile[] = [];
   for (const path of paths) {
     const file = await open(join(folder, path), "r");
     await file.sync();
     await file.close();
-    files.push(await describe(folder, path));
+    files.push(await describe(folder, path, count));
   }
   const manifest: BackupManifest = { format: FORMAT, ...about, files };
   writeFileSync(join(folder, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 2)}\n`, {
@@ -51,19 +57,32 @@ export async function writeManifest(
 }
 
 /** Throws `unavailable` for what is no backup, one of a newer format, and one of which a file is missing or has changed. */
-export async function checkBackup(folder: string): Promise<BackupManifest> {
+export async function checkBackup(folder: string, onRead: OnRead): Promise<BackupManifest> {
   const manifest = parseManifest(readManifest(folder), folder);
+  const total = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const count = counted(total, onRead);
   for (const file of manifest.files) {
-    const found = await describe(folder, file.path).catch(() => undefined);
+    const found = await describe(folder, file.path, count).catch(() => undefined);
     if (found === undefined) throw damaged(folder, `${file.path} cannot be read`);
     if (found.sha256 !== file.sha256) throw damaged(folder, `${file.path} is not what was backed up`);
   }
   return manifest;
 }
 
-async function describe(folder: string, path: string): Promise<BackupFile> {
+function counted(total: number, onRead: OnRead): (bytes: number) => void {
+  let read = 0;
+  return (bytes) => {
+    read += bytes;
+    onRead(read, total);
+  };
+}
+
+async function describe(folder: string, path: string, count: (bytes: number) => void): Promise<BackupFile> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(join(folder, path)) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    count(chunk.length);
+  }
   return { path, bytes: statSync(join(folder, path)).size, sha256: hash.digest("hex") };
 }
 
@@ -95,7 +114,7 @@ function parseManifest(value: unknown, folder: string): BackupManifest {
     format !== FORMAT ||
     typeof version !== "string" ||
     typeof createdAt !== "string" ||
-    (store !== "sqlite" && store !== "postgres") ||
+    (store !== "sqlite" && store !== "postgres" && store !== "none") ||
     !Array.isArray(files) ||
     !files.every(isBackupFile)
   ) {

@@ -2,7 +2,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 
 import { type Config, certificatePolicy } from "./config.ts";
-import { CERTIFICATE_KEY_PURPOSE } from "./edge/certificate-file.ts";
+import type { Hostname } from "./domain/hostname.ts";
+import { CERTIFICATE_KEY_PURPOSE, readPublication } from "./edge/certificate-file.ts";
 import { readMachineId } from "./machine.ts";
 import type { Logger } from "./ops/logger.ts";
 import type { Store } from "./store/open-store.ts";
@@ -64,6 +65,26 @@ export async function startCertificates(parts: ServiceParts): Promise<Certificat
           }),
         );
   return { issuer, work, counts };
+}
+
+/** Within this time of its publication every edge serves a certificate, on slow days too. */
+const WITH_EDGES_AFTER_MS = 5000;
+
+interface PublicationParts {
+  readonly certificates: Pick<Store["certificates"], "material">;
+  readonly certificateFolder: string;
+}
+
+/** Whether the domain has a certificate that an edge may not have yet: one that is still to be published, or was a moment ago. */
+export async function hasNewCertificate(
+  domain: Hostname,
+  { certificates, certificateFolder }: PublicationParts,
+): Promise<boolean> {
+  const [stored] = await certificates.material([domain]);
+  if (stored === undefined) return false;
+  const publication = await readPublication(certificateFolder, domain);
+  if (publication?.tag !== stored.tag) return true;
+  return Math.abs(Date.now() - publication.writtenAtMs) < WITH_EDGES_AFTER_MS;
 }
 
 async function openIssuer(

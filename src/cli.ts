@@ -1,6 +1,9 @@
 /** The `waypost` command. What each command does is in commands/, how it is called in command-line/. */
+import { inspect } from "node:util";
+
 import { Command } from "commander";
 
+import { argumentOf } from "./command-line/offered-values.ts";
 import {
   addCertificateCommands,
   addEventCommands,
@@ -10,13 +13,9 @@ import {
   addWebhookCommands,
 } from "./command-line/remote-commands.ts";
 import { addBackupCommands, addServerCommands, addSetupCommands } from "./command-line/server-commands.ts";
-import {
-  addKeyCommands,
-  addKeyringCommands,
-  addOperatorDomainCommands,
-  addSubaccountCommands,
-} from "./command-line/store-commands.ts";
-import { endWhenNobodyReads } from "./commands/output.ts";
+import { addKeyringCommands, addOperatorDomainCommands } from "./command-line/store-commands.ts";
+import { addKeyCommands, addSubaccountCommands } from "./command-line/tenant-commands.ts";
+import { complain, endWhenNobodyReads, plainLines } from "./commands/output.ts";
 import { ConfigError } from "./config.ts";
 import { AppError } from "./domain/errors.ts";
 import { packageVersion } from "./version.ts";
@@ -29,6 +28,7 @@ const program = new Command("waypost")
   .description("Self-hosted tracking domains and engagement tracking for email")
   .version(packageVersion(), "-v, --version")
   .showHelpAfterError()
+  .configureOutput({ writeErr: (text) => process.stderr.write(plainLines(text)) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 
 addServerCommands(program);
@@ -46,8 +46,9 @@ addKeyringCommands(program);
 addKeyCommands(program);
 addSubaccountCommands(program);
 program
-  .command("completion <shell>")
-  .description("print a completion script for bash, zsh or fish")
+  .command("completion")
+  .addArgument(argumentOf("<shell>", "which one", ["bash", "zsh", "fish"]))
+  .description("print a completion script for a shell")
   .action(async (shell: string) =>
     (await import("./commands/completion.ts")).printCompletion(shell, program),
   );
@@ -62,10 +63,9 @@ try {
 
 function tellFailure(error: unknown): number {
   if (error instanceof ConfigError) {
-    for (const problem of error.problems) console.error(problem);
+    for (const problem of error.problems) complain(problem);
     return EXIT_USAGE;
   }
-  if (error instanceof AppError) console.error(error.message);
-  else console.error(error);
+  complain(error instanceof AppError ? error.message : inspect(error));
   return EXIT_FAILED;
 }

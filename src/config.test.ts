@@ -126,6 +126,19 @@ test("keys that would cross a network in clear are worth a loud warning", () => 
   for (const apiListen of ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"]) {
     assert.equal(warned({ flags: { apiListen } }), false, apiListen);
   }
+  const edge = { apiListen: "0.0.0.0:8080", roles: "edge", databaseUrl: "postgres://127.0.0.1/waypost" };
+  assert.equal(warned({ flags: edge }), false, "there is no API");
+});
+
+test("an installation for others is warned that its customers would be sent to SparkPost's support", () => {
+  const warned = (environment: Record<string, string>) =>
+    configWarnings(loadConfig({ environment }).config).some((line) =>
+      /told to write to support@sparkpost\.com/.test(line),
+    );
+  const forOthers = { WAYPOST_CNAME_TARGET: "edge.example.net" };
+  assert.equal(warned(forOthers), true);
+  assert.equal(warned({ ...forOthers, WAYPOST_SUPPORT_EMAIL: "help@example.net" }), false);
+  assert.equal(warned({}), false, "nobody else has a domain under localhost");
 });
 
 test("certificates are ordered only where their CA's terms are agreed to and the edge ends TLS", () => {
@@ -153,7 +166,13 @@ test("a CA is asked over https, its keys are well formed, and half an external a
 test("what is unlikely to be meant about certificates is warned of", () => {
   const warningsOf = (environment: Record<string, string>) =>
     configWarnings(
-      loadConfig({ environment: { WAYPOST_CNAME_TARGET: "edge.example.net", ...environment } }).config,
+      loadConfig({
+        environment: {
+          WAYPOST_CNAME_TARGET: "edge.example.net",
+          WAYPOST_SUPPORT_EMAIL: "help@example.net",
+          ...environment,
+        },
+      }).config,
     );
   const agreed = { WAYPOST_ACME_TERMS_AGREED: "yes" };
   const https = { WAYPOST_EDGE_HTTPS_LISTEN: "0.0.0.0:443" };

@@ -31,13 +31,15 @@ interface Setting<T> {
 
 /** A machine has 64 writer slots, and each worker needs one twice during a restart. */
 const MAX_EDGE_WORKERS = 32;
+/** The address that the API's specification prints in the text for restricted domains. */
+export const SPECIFIED_SUPPORT_EMAIL = "support@sparkpost.com";
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
 export const SETTINGS = {
   dataDir: setting(
     "./data",
     (text) => folder(text ?? "./data"),
-    "Where SQLite files, the spool and the snapshot live.",
+    "Where SQLite files live, the spool (opens and clicks that wait to be stored) and the snapshot (what the edge needs to answer with nothing else running).",
   ),
   databaseUrl: setting("none: SQLite", optional(databaseUrl), "`postgres://…` for a shared store.", true),
   roles: setting(
@@ -85,7 +87,7 @@ export const SETTINGS = {
   caFile: setting(
     "none",
     optional(pemFile),
-    "A file with certificate authorities (PEM) to trust besides the usual ones: when domains are probed over https, when certificates are ordered, and when webhooks are posted.",
+    "A file with certificate authorities (PEM) to trust besides the usual ones: when domains are probed over https, when certificates are ordered, when webhooks are posted, and when commands talk to a server.",
   ),
   acmeTermsAgreed: setting(
     "no",
@@ -154,7 +156,7 @@ export const SETTINGS = {
   spoolMaxMb: setting(
     "4096",
     wholeNumber(4096, 16, 1_048_576),
-    "Megabytes the spool may take on disk. Beyond it redirects go on and the loss is counted.",
+    "Megabytes the spool, in which opens and clicks wait to be stored, may take on disk. Beyond it redirects go on and the loss is counted.",
   ),
   edgeMaxRequestsPerAddress: setting(
     "0: any number",
@@ -178,9 +180,9 @@ export const SETTINGS = {
     "Names that nobody may create as tracking domains, separated by commas. `acme.com` is that name, `.acme.com` that name and all under it.",
   ),
   supportEmail: setting(
-    "support@sparkpost.com",
-    (text) => emailAddress(text ?? "support@sparkpost.com"),
-    "The address in the text for restricted domains.",
+    SPECIFIED_SUPPORT_EMAIL,
+    (text) => emailAddress(text ?? SPECIFIED_SUPPORT_EMAIL),
+    "Where customers are told to write whose domain is restricted. The default is SparkPost's, as the API's specification prints it: set yours.",
   ),
   auditRetentionDays: setting(
     "400",
@@ -393,10 +395,14 @@ export interface ClientEnvironment {
   readonly url: string | undefined;
   readonly key: string | undefined;
   readonly profile: string | undefined;
+  /** The file of this machine's settings. */
+  readonly configFile: string | undefined;
   /** Where a person's programs keep their settings (XDG Base Directory Specification). */
   readonly configHome: string;
   /** Of SparkPost's own API, for an import from there. */
   readonly sparkpostKey: string | undefined;
+  /** The path of a file. */
+  readonly caFile: string | undefined;
 }
 
 export function clientEnvironment(): ClientEnvironment {
@@ -405,8 +411,10 @@ export function clientEnvironment(): ClientEnvironment {
     url: given("WAYPOST_URL"),
     key: given("WAYPOST_API_KEY"),
     profile: given("WAYPOST_PROFILE"),
+    configFile: given("WAYPOST_CONFIG"),
     configHome: given("XDG_CONFIG_HOME") ?? join(homedir(), ".config"),
     sparkpostKey: given("SPARKPOST_API_KEY"),
+    caFile: given("WAYPOST_CA_FILE"),
   };
 }
 

@@ -15,7 +15,7 @@ import type { Route } from "./api/route.ts";
 import { createRoutes } from "./api/routes.ts";
 import { createApi } from "./api/server.ts";
 import { limitPerTenant } from "./api/tenant-limit.ts";
-import { type CertificateService, startCertificates } from "./certificate-service.ts";
+import { type CertificateService, hasNewCertificate, startCertificates } from "./certificate-service.ts";
 import { createNamePolicy } from "./compliance/restricted-names.ts";
 import { type Config, certificatePolicy, listSettings } from "./config.ts";
 import { configWarnings } from "./config-warnings.ts";
@@ -55,7 +55,7 @@ import { type KeyRing, keyRingAt, openSealedKeyRing } from "./token/key-ring.ts"
 import { privacyKeys } from "./token/pseudonym.ts";
 import { seal } from "./token/sealed.ts";
 import { startScheduler } from "./verification/scheduler.ts";
-import { createVerifier, type Verifier } from "./verification/verifier.ts";
+import { createVerifier, type StoppableVerifier, type Verifier } from "./verification/verifier.ts";
 import { packageVersion } from "./version.ts";
 import { WebhookParts } from "./webhook-parts.ts";
 
@@ -101,7 +101,7 @@ export async function startControl(
     up({ stop: () => store.close() });
     up(await holdWriterSlots(store.machines, dataDir));
     const keys = await openInstallation(store.installation, masterSecret, Date.now());
-    const firstKey = await createFirstKey(store.apiKeys, { dataDir, configured: config.apiKey });
+    const firstKey = await createFirstKey(store, config, log);
     const snapshot = up(await startPublishing({ config, store, log }));
     const privacy = createPrivacyRules(config, store, keys);
     const spool = await startIngesting({ config, store, privacy, log, up });
@@ -114,7 +114,7 @@ export async function startControl(
     const webhooks = up(new WebhookParts({ config, store, masterSecret }));
     if (config.roles.includes("worker")) {
       startBackgroundWork({ config, store, verifier, log, up });
-      up(webhooks.startDelivering({ machine: readMachineId(dataDir), record, log }));
+      up(webhooks.startDelivering({ machine: readMachineId(dataDir), privacy, record, log }));
     }
     const authenticate = createAuthentication(config, store);
     const tail = new LiveTail({ events: store.events, log });
@@ -132,13 +132,18 @@ export async function startControl(
       masterSecret,
       keys: createKeyRingSource({ masterSecret, keys, snapshot }),
     });
-    const ops = up(createOperations({ config, store, spool, snapshot, certificates, edgeStats, webhooks }));
+    const withApi = config.roles.includes("api");
+    let isApiOpen = !withApi;
+    const operations = { config, store, spool, snapshot, certificates, edgeStats, webhooks };
+    const ops = up(createOperations({ ...operations, isApiOpen: () => isApiOpen }));
     const opsAddress = await ops.listen(config.opsListen);
-    const apiAddress = config.roles.includes("api")
+    const apiAddress = withApi
       ? await serveApi({ config, store, routes, authenticate, tail, log, up })
       : undefined;
-    // Stopped first of all: calls that wait for a certificate end with what is known.
+    isApiOpen = true;
+    // Stopped first of all: calls that wait for a certificate, or for an edge to serve it, end with what is known.
     if (issuer !== undefined) up(issuer);
+    up(verifier);
     return { apiAddress, opsAddress, firstKey, edgeStats, stop };
   } catch (error) {
     await stop();
@@ -160,7 +165,8 @@ function startOperationalEvents(parts: {
 }): { readonly record: RecordOperationalEvent; readonly reports: OperationalReports } {
   const { config, store, edgeStats } = parts;
   const log = parts.log.child({ area: "operational" });
-  const record = createOperationalRecorder({ store: store.operationalEvents, log, now: Date.now });
+  const { operationalEvents } = store;
+  const { record } = parts.up(createOperationalRecorder({ store: operationalEvents, log, now: Date.now }));
   const workers = () => edgeStats.current(performance.now());
   parts.up(startSpoolWatch({ workers, machine: readMachineId(config.dataDir), record }));
   return { record, reports: createOperationalReports({ store, record, log }) };
@@ -185,7 +191,7 @@ async function startIngesting(parts: {
 }): Promise<SpoolReader> {
   const { config, store, privacy, log, up } = parts;
   const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
-    log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
+    log.error({ slot, err: error }, "a spool cannot be read"),
   );
   up({ stop: () => spool.close() });
   const ingestLog = log.child({ area: "ingest" });
@@ -399,8 +405,10 @@ interface VerifierParts {
   readonly log: Logger;
 }
 
-function domainVerifier(parts: VerifierParts): Verifier {
+function domainVerifier(parts: VerifierParts): StoppableVerifier {
   const { config, store, keys, snapshot, issuer, isRestricted, reports, log } = parts;
+  const { certificates } = store;
+  const certificateFolder = join(config.dataDir, CERTIFICATE_FOLDER);
   return createVerifier({
     store: store.verification,
     certificates: issuer,
@@ -409,7 +417,7 @@ function domainVerifier(parts: VerifierParts): Verifier {
       const owner = snapshot.hosts().get(domain)?.owners[0] ?? PRIMARY_ACCOUNT;
       return !servesTenant(snapshot.hosts().get(host), owner);
     },
-    hasCertificate: async (domain) => (await store.certificates.find(domain)) !== undefined,
+    hasNewCertificate: (domain) => hasNewCertificate(domain, { certificates, certificateFolder }),
     probeKey: keys.probeKey,
     cnameTarget: config.cnameTarget,
     ports: edgePorts(config),
@@ -432,15 +440,20 @@ function createOperations(parts: {
   readonly certificates: CertificateService;
   readonly edgeStats: EdgeStatsBook;
   readonly webhooks: WebhookParts;
+  readonly isApiOpen: () => boolean;
 }): OpsServer {
-  const { config, store, spool, snapshot, certificates, edgeStats, webhooks } = parts;
+  const { config, store, spool, snapshot, certificates, edgeStats, webhooks, isApiOpen } = parts;
   const { work, counts } = certificates;
   const workers = () => edgeStats.current(performance.now());
   return createOpsServer({
-    notReady: () => whyNotReady(store, config.roles.includes("edge") ? edgeStats : undefined),
+    notReady: async () => [
+      ...(isApiOpen() ? [] : ["the API does not listen yet"]),
+      ...(await whyNotReady(store, config.roles.includes("edge") ? edgeStats : undefined)),
+    ],
     isServed: (domain) => snapshot.hosts().get(canonicalHostname(domain))?.blocked === false,
     metrics: createMetrics({
       spool,
+      snapshotAgeMs: snapshot.ageMs,
       workers,
       certificates: { summary: () => work?.summary(), counts },
       ...(config.roles.includes("worker") ? { webhooks: webhooks.counts } : {}),

@@ -16,9 +16,9 @@ export interface OperationalReports {
 }
 
 interface ReportParts {
-  readonly store: Pick<Store, "trackingDomains">;
+  readonly store: { readonly trackingDomains: Pick<Store["trackingDomains"], "find"> };
   readonly record: RecordOperationalEvent;
-  readonly log: Logger;
+  readonly log: Pick<Logger, "warn">;
 }
 
 export function createOperationalReports(parts: ReportParts): OperationalReports {
@@ -49,10 +49,12 @@ async function report(
   eventsOf: (owner: SubaccountId) => readonly NewOperationalEvent[],
 ): Promise<void> {
   if (eventsOf(PRIMARY_ACCOUNT).length === 0) return;
-  try {
-    const found = await store.trackingDomains.find(domain, "all");
-    for (const event of eventsOf(found?.subaccountId ?? PRIMARY_ACCOUNT)) record(event);
-  } catch (error) {
-    log.warn({ err: error, domain }, "an operational event could not be recorded");
-  }
+  const found = await store.trackingDomains.find(domain, "all").catch((error: unknown) => {
+    log.warn(
+      { err: error, domain },
+      "the owner of a domain could not be read: only the account is told of it",
+    );
+    return undefined;
+  });
+  for (const event of eventsOf(found?.subaccountId ?? PRIMARY_ACCOUNT)) record(event);
 }

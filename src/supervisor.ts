@@ -67,7 +67,8 @@ const TIMING: SupervisorTiming = {
   heartbeatTimeoutMs: 10_000,
   controlHeartbeatTimeoutMs: 30_000,
   startWithinMs: 20_000,
-  stopWithinMs: 10_000,
+  // A container that was told to stop is killed as a whole after 10 s.
+  stopWithinMs: 9500,
   readyWithinMs: 15_000,
   portWithinMs: 3000,
 };

@@ -2,14 +2,14 @@
 import { Type } from "typebox";
 
 import { AUDIT_KINDS, AUDIT_VIAS, type AuditEntry, type AuditKind } from "../domain/audit.ts";
-import { PRIMARY_ACCOUNT } from "../domain/subaccount.ts";
+import { PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import { choicesParameter, invalid, listParameter, numberParameter, timeParameter } from "./query.ts";
-import { type Call, type Reply, type Route, route } from "./route.ts";
+import { type AuditNote, type Call, type Reply, type Route, route } from "./route.ts";
 
 export interface AuditQuery {
   readonly kinds?: readonly AuditKind[];
   readonly keyIds?: readonly string[];
-  readonly pathPart?: string;
+  readonly part?: string;
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly before?: number;
@@ -34,22 +34,30 @@ const ENTRY = Type.Object(
     timestamp: Type.String({ format: "date-time" }),
     kind: Type.Enum([...AUDIT_KINDS]),
     action: Type.String({ description: "In words." }),
-    method: Type.String(),
-    path: Type.String(),
+    method: Type.String({ description: "Of the request; on the command line, the command." }),
+    path: Type.String({ description: "Of what was changed." }),
     fields: Type.Object(
       {},
       {
         additionalProperties: true,
-        description: `What the request was given. The value is "${HIDDEN}" where it could be a secret.`,
+        description: `What the request was given, and what else is known of the change. The value is "${HIDDEN}" where it could be a secret; of a webhook's target, the host is shown.`,
       },
     ),
     key_id: Type.Optional(Type.String()),
-    key_label: Type.Optional(Type.String({ description: "As the key was called then." })),
-    via: Type.Enum([...AUDIT_VIAS], { description: "`session`: in the console." }),
+    key_label: Type.Optional(
+      Type.String({
+        description:
+          "As the key was called then; on the command line, as the operating system calls its user.",
+      }),
+    ),
+    via: Type.Enum([...AUDIT_VIAS], {
+      description:
+        "`session`: in the console. `command_line`: on the server itself, by a command that works on its data. `server`: Waypost did it, and nobody asked.",
+    }),
     subaccount_id: Type.Optional(
       Type.Integer({ minimum: 1, description: "Whose things were changed, when it is a subaccount." }),
     ),
-    ip_address: Type.String(),
+    ip_address: Type.Optional(Type.String({ description: "Absent when there was no request." })),
   },
   { additionalProperties: false },
 );
@@ -63,13 +71,13 @@ export function auditRoutes({ auditTrail }: { readonly auditTrail: AuditStore })
       tag: "Audit trail",
       summary: "Show who changed what",
       description:
-        "The newest first. Every call that changed something is here, and every sign-in to the console, failed ones included.",
+        "The newest first. Every call and every command that changed something is here, and every sign-in to the console, failed ones included.",
       query: [
         { name: "from", description: "Inclusive", example: "2026-11-21T21:00:00Z" },
         { name: "to", description: "Exclusive", example: "2026-11-22T21:00:00Z" },
         { name: "kinds", description: `${AUDIT_KINDS.join(", ")}; separated by commas` },
         { name: "keys", description: "Ids of keys, separated by commas" },
-        { name: "path", description: "A part of the path, for example a domain" },
+        { name: "path", description: "A part of the path, or of what was given: for example a domain" },
         { name: "per_page", description: "1 to 1000; 100 when absent" },
         { name: "cursor", description: "The cursor of `links.next`" },
       ],
@@ -88,8 +96,17 @@ export function auditRoutes({ auditTrail }: { readonly auditTrail: AuditStore })
 }
 
 /** What a successful call of the route leaves behind. */
-export function changeEntry(route: Route, call: Call, atMs: number): AuditEntry {
+export function changeEntry(
+  {
+    route,
+    call,
+    note = {},
+  }: { readonly route: Route; readonly call: Call; readonly note?: AuditNote | undefined },
+  atMs: number,
+): AuditEntry {
   const { principal, tenant, client } = call;
+  const { created, facts } = note;
+  const path = pathOf(route, call);
   return {
     atMs,
     kind: "change",
@@ -100,8 +117,46 @@ export function changeEntry(route: Route, call: Call, atMs: number): AuditEntry 
     address: client.address,
     action: route.summary,
     method: route.method,
-    path: pathOf(route, call),
-    fields: shownFields(call.body, route.audited === false ? [] : (route.audited ?? [])),
+    path: (created === undefined ? path : `${path}/${created}`).slice(0, MAX_PATH_CHARS),
+    fields: { ...shownFields(call.body, route.audited === false ? [] : (route.audited ?? [])), ...facts },
+  };
+}
+
+/** What was done without a request. */
+export interface OwnChange {
+  /** In words, beginning with a verb. */
+  readonly action: string;
+  readonly path: string;
+  readonly subaccountId?: SubaccountId | undefined;
+  /** Nothing secret: all of it is shown. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+/** What somebody did with a command on the server itself. */
+export interface LocalChange extends OwnChange {
+  /** As the operating system calls its user. */
+  readonly user: string;
+  readonly command: string;
+}
+
+export function localEntry({ user, command, ...change }: LocalChange, atMs: number): AuditEntry {
+  return { ...ownEntry(change, atMs), keyLabel: user, via: "command_line", method: command };
+}
+
+/** Of what nobody asked for: Waypost did it. */
+export function ownEntry({ action, path, subaccountId, fields = {} }: OwnChange, atMs: number): AuditEntry {
+  return {
+    atMs,
+    kind: "change",
+    keyId: undefined,
+    keyLabel: undefined,
+    via: "server",
+    subaccountId: subaccountId === PRIMARY_ACCOUNT ? undefined : subaccountId,
+    address: undefined,
+    action,
+    method: "waypost serve",
+    path: path.slice(0, MAX_PATH_CHARS),
+    fields: shownFields(fields, Object.keys(fields)),
   };
 }
 
@@ -113,7 +168,7 @@ export function isAudited(route: Route): boolean {
 function pathOf({ url, params: described = [] }: Route, { params }: Call): string {
   const hidden = described.filter((parameter) => parameter.hidden).map(({ name }) => name);
   const shown = (name: string) => (hidden.includes(name) ? HIDDEN : (params[name] ?? ""));
-  return url.replace(/:(\w+)/g, (_, name: string) => shown(name)).slice(0, MAX_PATH_CHARS);
+  return url.replace(/:(\w+)/g, (_, name: string) => shown(name));
 }
 
 /** Names always; numbers and switches too, which are no secrets; text only where the route says so. */
@@ -146,7 +201,7 @@ async function search({ query }: Call, auditTrail: AuditStore): Promise<Reply> {
   const perPage = numberParameter(query, "per_page", { default: 100, min: 1, max: 1000 });
   const kinds = choicesParameter(query, "kinds", AUDIT_KINDS);
   const keyIds = listParameter(query, "keys");
-  const pathPart = query["path"];
+  const part = query["path"];
   const fromMs = timeParameter(query, "from");
   const toMs = timeParameter(query, "to");
   const before = cursorParameter(query["cursor"]);
@@ -154,7 +209,7 @@ async function search({ query }: Call, auditTrail: AuditStore): Promise<Reply> {
   const found = await auditTrail.search({
     ...(kinds === undefined ? {} : { kinds }),
     ...(keyIds === undefined ? {} : { keyIds }),
-    ...(pathPart === undefined || pathPart === "" ? {} : { pathPart: pathPart.slice(0, MAX_PATH_CHARS) }),
+    ...(part === undefined || part === "" ? {} : { part: part.slice(0, MAX_PATH_CHARS) }),
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(toMs === undefined ? {} : { toMs }),
     ...(before === undefined ? {} : { before }),
@@ -188,6 +243,6 @@ function toWire(entry: AuditEntry & { readonly sequence: number }): object {
     ...(entry.keyLabel === undefined ? {} : { key_label: entry.keyLabel }),
     via: entry.via,
     ...(entry.subaccountId === undefined ? {} : { subaccount_id: entry.subaccountId }),
-    ip_address: entry.address,
+    ...(entry.address === undefined ? {} : { ip_address: entry.address }),
   };
 }

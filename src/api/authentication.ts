@@ -7,9 +7,9 @@ import { RateLimiterMemory } from "rate-limiter-flexible";
 
 import { addressList, containsAddress } from "../domain/address-list.ts";
 import { AppError } from "../domain/errors.ts";
+import { GRANTS, type Grant } from "../domain/grants.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import { apiKeyFromHeader, hashApiKey } from "./api-key.ts";
-import { GRANTS, type Grant } from "./grants.ts";
 import type { Principal } from "./principal.ts";
 import { hashSessionId } from "./session-cookie.ts";
 
@@ -85,6 +85,8 @@ function createKeyCheck(
   const failures = new RateLimiterMemory({ points: FAILURES_PER_MINUTE, duration: 60 });
   const known = new Set<string>();
   return async (authorization, address) => {
+    // Nothing is guessed: an open sign-in page asks like this whether somebody has signed in meanwhile.
+    if (authorization === undefined) throw new AppError("unauthorized", "no API key");
     const key = apiKeyFromHeader(authorization);
     const hash = key === undefined ? undefined : hashApiKey(key);
     const client = limiterKey(address);

@@ -2,6 +2,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 
 import { CERTIFICATE_ERRORS } from "../domain/issuance.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import { CNAME_STATUSES, COMPLIANCE_STATUSES, type TrackingDomain } from "../domain/tracking-domain.ts";
 import {
   type CertificateEvidence,
@@ -9,11 +10,11 @@ import {
   ORDER_LIMITS,
   type ProbeEvidence,
 } from "../verification/evidence.ts";
-import { explain, requiredDnsRecord } from "../verification/findings.ts";
+import { explain, pointsElsewhere, requiredDnsRecord } from "../verification/findings.ts";
 import type { DomainCheck, VerificationStore } from "../verification/verification-state.ts";
 
 export interface DomainCheckDeps {
-  readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks">;
+  readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks" | "newestChecks">;
   readonly cnameTarget: string;
 }
 
@@ -111,12 +112,24 @@ export const DOMAIN_CHECKS: TSchema = Type.Object(
     next_check_at: Type.Optional(
       Type.String({ format: "date-time", description: "Absent when only an asked-for check looks again." }),
     ),
+    https_works: Type.Optional(
+      Type.Boolean({ description: "Of a secure, verified domain: whether its new links use https." }),
+    ),
+    points_elsewhere: Type.Optional(
+      Type.Boolean({
+        description:
+          "Of a domain whose `cname_status` is `invalid`: whether the newest check found somebody else there.",
+      }),
+    ),
     checks: Type.Array(CHECK, { description: "The newest first." }),
   },
   { additionalProperties: false },
 );
 
-export async function describeChecks({ domain }: TrackingDomain, deps: DomainCheckDeps): Promise<object> {
+export async function describeChecks(
+  { domain, secure, cnameStatus, httpsWorks }: TrackingDomain,
+  deps: DomainCheckDeps,
+): Promise<object> {
   const [found, checks] = await Promise.all([
     deps.verification.findForCheck(domain),
     deps.verification.listChecks(domain, SHOWN_CHECKS),
@@ -127,8 +140,26 @@ export async function describeChecks({ domain }: TrackingDomain, deps: DomainChe
     domain,
     ...(record === undefined ? {} : { dns_record: record }),
     ...(nextCheckAtMs === undefined ? {} : { next_check_at: new Date(nextCheckAtMs).toISOString() }),
+    ...(secure && cnameStatus === "valid" ? { https_works: httpsWorks } : {}),
+    ...(cnameStatus === "invalid"
+      ? { points_elsewhere: checks.slice(0, 1).some((check) => isElsewhere(check, domain, deps.cnameTarget)) }
+      : {}),
     checks: checks.map((check) => toWire(check, domain, deps.cnameTarget)),
   };
+}
+
+/** Of the domains that resolve and are not reached: those whose newest check found somebody else there. */
+export async function domainsElsewhere(
+  subaccounts: "all" | readonly SubaccountId[],
+  { verification, cnameTarget }: DomainCheckDeps,
+): Promise<ReadonlySet<string>> {
+  const checks = await verification.newestChecks("invalid", subaccounts);
+  const elsewhere = checks.filter((check) => isElsewhere(check, check.domain, cnameTarget));
+  return new Set(elsewhere.map(({ domain }) => domain));
+}
+
+function isElsewhere({ evidence }: DomainCheck, domain: string, cnameTarget: string): boolean {
+  return pointsElsewhere(explain(domain, evidence, cnameTarget));
 }
 
 function toWire(check: DomainCheck, domain: string, cnameTarget: string): object {

@@ -6,11 +6,13 @@ import { Type } from "typebox";
 import type { EventStore } from "../events/event-store.ts";
 import { type ExportFormat, exportEvents } from "../events/export.ts";
 import { FILTER_PARAMETERS, parseFilter, parseTimes, TIME_PARAMETERS } from "./event-query.ts";
-import { limitOpenReplies } from "./open-replies.ts";
+import { limitOpenReplies, type TakePlace } from "./open-replies.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
+import type { SearchTurns } from "./search-turns.ts";
 
 export interface EventExportDeps {
   readonly events: Pick<EventStore, "search">;
+  readonly turns: SearchTurns;
   readonly now: () => number;
 }
 
@@ -24,8 +26,8 @@ const CONTENT_TYPES: Readonly<Record<ExportFormat, string>> = {
 };
 
 export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
-  const limit = limitOpenReplies(LIMIT);
-  const exportAs = (format: ExportFormat, call: Call) => exportReply(call, { ...deps, format, limit });
+  const takePlace = limitOpenReplies(LIMIT);
+  const exportAs = (format: ExportFormat, call: Call) => exportReply(call, { ...deps, format, takePlace });
   const base = { method: "GET", grant: "message_events/view", tag: "Events" } as const;
   const query = [...TIME_PARAMETERS, ...FILTER_PARAMETERS];
   return [
@@ -54,15 +56,18 @@ export function eventExportRoutes(deps: EventExportDeps): readonly Route[] {
 
 interface Export extends EventExportDeps {
   readonly format: ExportFormat;
-  readonly limit: ReturnType<typeof limitOpenReplies>;
+  readonly takePlace: TakePlace;
 }
 
-function exportReply(call: Call, { events, now, format, limit }: Export): Reply {
+function exportReply(call: Call, { events, turns, now, format, takePlace }: Export): Reply {
   const query = { ...parseTimes(call, now()), ...parseFilter(call) };
+  const giveBack = takePlace(call);
+  const search: EventStore["search"] = (page) => turns.run(call, (gone) => events.search(page, gone));
+  const body = Readable.from(exportEvents({ search }, query, format), AS_BYTES).once("close", giveBack);
   return {
     status: 200,
     contentType: CONTENT_TYPES[format],
     headers: { "content-disposition": `attachment; filename="events.${format}"` },
-    body: limit(call.principal.keyId, () => Readable.from(exportEvents(events, query, format), AS_BYTES)),
+    body,
   };
 }

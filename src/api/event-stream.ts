@@ -7,7 +7,7 @@ import type { ListenOptions, LiveTail, TailStep } from "../events/live-tail.ts";
 import { toMessageEvent } from "../events/message-event.ts";
 import { FILTER_PARAMETERS, parseFilter } from "./event-query.ts";
 import type { ApiKeyStore } from "./keys.ts";
-import { limitOpenReplies } from "./open-replies.ts";
+import { limitOpenReplies, type TakePlace } from "./open-replies.ts";
 import { invalid } from "./query.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
 
@@ -27,7 +27,7 @@ const KEY_CHECK_MS = 5000;
 const RETRY_MS = 2000;
 
 export function eventStreamRoutes(deps: EventStreamDeps): readonly Route[] {
-  const limit = limitOpenReplies(LIMIT);
+  const takePlace = limitOpenReplies(LIMIT);
   return [
     route({
       method: "GET",
@@ -36,23 +36,29 @@ export function eventStreamRoutes(deps: EventStreamDeps): readonly Route[] {
       tag: "Events",
       summary: "Follow events as they come",
       description:
-        "Server-sent events: `data` is an event as in a search, `id` its position. With `Last-Event-ID` the stream goes on behind that position. It ends after an hour, when it is read too slowly, and when its key is revoked; clients then come back.",
+        "Server-sent events: `data` is an event as in a search, `id` its position. With `Last-Event-ID` the stream goes on behind that position. A `link_unsubscribe` is shown at once, and may still turn out to be a scanner's and become a `click`: webhooks wait for that. It ends after an hour, when it is read too slowly, and when its key is revoked; clients then come back.",
       query: [
         ...FILTER_PARAMETERS,
-        { name: "last_event_id", description: "Instead of the header `Last-Event-ID`" },
+        { name: "last_event_id", description: "Where the header `Last-Event-ID` is not given" },
       ],
       replies: { 200: Type.String() },
       streams: "text/event-stream",
-      handle: async (call) => stream(call, limit, deps),
+      handle: async (call) => stream(call, takePlace, deps),
     }),
   ];
 }
 
-function stream(call: Call, limit: ReturnType<typeof limitOpenReplies>, deps: EventStreamDeps): Reply {
-  const options = { filter: parseFilter(call), after: parsePosition(call), heartbeatMs: HEARTBEAT_MS };
-  const body = limit(call.principal.keyId, () =>
-    Readable.from(serverSentEvents(call.principal.keyId, options, deps), { objectMode: false }),
-  );
+function stream(call: Call, takePlace: TakePlace, deps: EventStreamDeps): Reply {
+  const { keyId } = call.principal;
+  const options = {
+    filter: parseFilter(call),
+    after: parsePosition(call),
+    heartbeatMs: HEARTBEAT_MS,
+    signal: call.gone(),
+  };
+  const giveBack = takePlace(call);
+  const events = serverSentEvents(keyId, options, deps);
+  const body = Readable.from(events, { objectMode: false }).once("close", giveBack);
   return {
     status: 200,
     contentType: "text/event-stream",
@@ -62,7 +68,8 @@ function stream(call: Call, limit: ReturnType<typeof limitOpenReplies>, deps: Ev
 }
 
 function parsePosition({ query, headers }: Call): number | undefined {
-  const text = query["last_event_id"] || headers["last-event-id"];
+  // A browser whose connection broke comes back to the same address with the header, which then knows better.
+  const text = headers["last-event-id"] || query["last_event_id"];
   if (text === undefined || text === "") return undefined;
   if (typeof text !== "string" || !/^\d{1,15}$/.test(text))
     throw invalid("Last-Event-ID", "is not one that this API gave out");

@@ -3,10 +3,10 @@ import { type Static, Type } from "typebox";
 
 import { isAddressOrCidr } from "../domain/address-list.ts";
 import { AppError } from "../domain/errors.ts";
+import { GRANTS, type Grant, SUBACCOUNT_GRANTS } from "../domain/grants.ts";
 import { MAX_SUBACCOUNT_ID, PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import { hashApiKey, newApiKey, shortApiKey } from "./api-key.ts";
 import type { ApiKeyRecord } from "./authentication.ts";
-import { GRANTS, type Grant, SUBACCOUNT_GRANTS } from "./grants.ts";
 import type { SubaccountReader } from "./principal.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
@@ -164,7 +164,7 @@ async function create(call: Call, body: Static<typeof CREATE>, deps: KeyDeps): P
     },
     deps,
   );
-  return results({ ...keyToWire(record), key });
+  return { ...results({ ...keyToWire(record), key }), audit: { created: record.id } };
 }
 
 function parseGrants(texts: readonly string[], supported: readonly Grant[]): readonly Grant[] {

@@ -2,13 +2,13 @@
 import type { BlockList } from "node:net";
 
 import { AppError } from "../domain/errors.ts";
+import type { Grant } from "../domain/grants.ts";
 import {
   MAX_SUBACCOUNT_ID,
   PRIMARY_ACCOUNT,
   type Subaccount,
   type SubaccountId,
 } from "../domain/subaccount.ts";
-import type { Grant } from "./grants.ts";
 
 /** The holder of a key. `subaccountId` is set when the key belongs to a subaccount. */
 export interface Principal {

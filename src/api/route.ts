@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 
 import type { Static, TSchema } from "typebox";
 
-import type { Grant } from "./grants.ts";
+import type { Grant } from "../domain/grants.ts";
 import type { Principal, Tenant } from "./principal.ts";
 
 /** One authenticated request, parsed. */
@@ -18,6 +18,8 @@ export interface Call<Body = unknown> {
   readonly body: Body;
   readonly principal: Principal;
   readonly tenant: Tenant;
+  /** Aborted when the reply has ended, or its client has gone before. */
+  readonly gone: () => AbortSignal;
 }
 
 /** Where a request comes from. */
@@ -35,6 +37,16 @@ export interface Reply {
   /** `application/json` when absent. */
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For the audit trail; never sent. */
+  readonly audit?: AuditNote;
+}
+
+/** What the audit trail says of a change beyond what the request does. */
+export interface AuditNote {
+  /** The id of what was made: its path ends with it. */
+  readonly created?: string;
+  /** None of it may be a secret: all of it is shown, in place of the request's field of that name. */
+  readonly facts?: Readonly<Record<string, string | number>>;
 }
 
 export interface Parameter {

@@ -24,6 +24,7 @@ import { type MetricDeps, metricRoutes } from "./metrics.ts";
 import { openLinkRoutes } from "./open-link.ts";
 import { type RecipientDeps, recipientRoutes } from "./recipients.ts";
 import type { Route } from "./route.ts";
+import { SearchTurns } from "./search-turns.ts";
 import { type SendingDomainStore, sendingDomainRoutes } from "./sending-domains.ts";
 import { type SessionStore, sessionRoutes } from "./sessions.ts";
 import { type ShownSettings, settingsRoutes } from "./settings.ts";
@@ -42,7 +43,7 @@ export interface ApiStore {
   readonly sendingDomains: SendingDomainStore;
   readonly subaccounts: SubaccountStore;
   readonly apiKeys: ApiKeyStore;
-  readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks">;
+  readonly verification: Pick<VerificationStore, "findForCheck" | "listChecks" | "newestChecks">;
   readonly events: EventStore;
   readonly webhooks: WebhookStore;
   readonly webhookReplays: WebhookReplayStore;
@@ -78,6 +79,7 @@ export interface RouteDeps {
 
 export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
   const { now } = deps;
+  const turns = new SearchTurns();
   return [
     ...trackingDomainRoutes({
       ...deps,
@@ -90,9 +92,9 @@ export function createRoutes({ store, ...deps }: RouteDeps): readonly Route[] {
     ...sendingDomainRoutes(store),
     ...subaccountRoutes({ ...store, privacy: deps.privacy, now }),
     ...keyRoutes({ ...store, now }),
-    ...eventRoutes({ events: store.events, now }),
+    ...eventRoutes({ events: store.events, turns, now }),
     ...eventDocumentationRoutes(),
-    ...eventExportRoutes({ events: store.events, now }),
+    ...eventExportRoutes({ events: store.events, turns, now }),
     ...eventStreamRoutes({ tail: deps.tail, apiKeys: store.apiKeys, now }),
     ...webhookRoutes({ ...deps.webhooks, webhooks: store.webhooks, now }),
     ...webhookReplayRoutes({ ...deps.webhooks, ...store }),

@@ -20,6 +20,7 @@ import { toErrorReply } from "./error-reply.ts";
 import { ERRORS_SCHEMA, OPENAPI_INFO, toFastifySchema } from "./openapi.ts";
 import { type Principal, resolveTenant, type SubaccountReader } from "./principal.ts";
 import { PUBLISHED_DOCUMENTS, publishDocuments } from "./published-documents.ts";
+import { invalid } from "./query.ts";
 import { compileBodyCheck, readJsonBody } from "./request-body.ts";
 import { finishReply } from "./response-headers.ts";
 import type { Call, Reply, Route } from "./route.ts";
@@ -53,7 +54,7 @@ export interface ApiOptions {
 export interface Api {
   /** Resolves to the address it listens on, the port chosen when 0 was asked for. */
   listen(address: { host: string; port: number }): Promise<AddressInfo>;
-  /** Stops accepting, lets running requests end, closes idle connections. */
+  /** Stops accepting, closes idle connections, and lets running requests end: those that take longer than a few seconds break off. */
   stop(): Promise<void>;
 }
 
@@ -62,6 +63,8 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const MAX_PARAM_LENGTH = 320 * 3;
 const REQUEST_TIMEOUT_MS = 60_000;
 const REQUEST_ID_BYTES = 8;
+/** What is stopped after the API, store and outbox among it, needs the rest of a stop's ten seconds. */
+const STOP_WITHIN_MS = 5000;
 
 /** Builds the server; nothing listens yet. Throws when the certificate's files cannot be used. */
 export async function createApi(options: ApiOptions): Promise<Api> {
@@ -91,7 +94,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     },
     stop: async () => {
       await following?.stop();
+      const breakOff = setTimeout(() => app.server.closeAllConnections(), STOP_WITHIN_MS);
       await app.close();
+      clearTimeout(breakOff);
     },
   };
 }
@@ -160,24 +165,45 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
       });
       const client = { address: request.ip, isSecure: isSecure(request) };
       const call: Call = {
-        ...textFields(request),
+        ...textFields(request, route),
         headers: request.headers,
         client,
         body,
         principal,
         tenant,
+        gone: onceOnly(() => goneSignal(reply)),
       };
       const answered = await answer(route, call, request);
-      if (isAudited(route)) await recordChange(route, call, options);
+      if (isAudited(route)) await recordChange({ route, call, note: answered.audit }, options);
       return sendReply(reply, answered);
     },
   });
 }
 
+/** Made when it is first asked for: most calls are over before anybody could go. */
+function onceOnly<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+  if (raw.destroyed) return AbortSignal.abort();
+  const controller = new AbortController();
+  raw.once("close", () => controller.abort());
+  return controller.signal;
+}
+
 /** The change is made by now, so the caller hears that it was, whatever becomes of the entry. */
-async function recordChange(route: Route, call: Call, { auditTrail, now, log }: ApiOptions): Promise<void> {
+async function recordChange(
+  change: Parameters<typeof changeEntry>[0],
+  { auditTrail, now, log }: ApiOptions,
+): Promise<void> {
+  const { route, call } = change;
   try {
-    await auditTrail.record(changeEntry(route, call, now()));
+    await auditTrail.record(changeEntry(change, now()));
   } catch (error) {
     log.error(
       { err: error, method: route.method, route: route.url, keyId: call.principal.keyId },
@@ -346,17 +372,20 @@ function headerOf(request: FastifyRequest, name: string): string | undefined {
   return Array.isArray(value) ? value.join(", ") : value;
 }
 
-function textFields(request: FastifyRequest): {
+function textFields(
+  request: FastifyRequest,
+  { query: known = [] }: Route,
+): {
   params: Record<string, string>;
   query: Record<string, string>;
 } {
-  const query = Object.entries(request.query as Record<string, string | string[]>);
-  return {
-    params: request.params as Record<string, string>,
-    query: Object.fromEntries(
-      query.map(([name, value]) => [name, Array.isArray(value) ? (value.at(-1) ?? "") : value]),
-    ),
-  };
+  const query = Object.entries(request.query as Record<string, string | string[]>).map(([name, value]) => {
+    // To take one of them would be to answer another question than the one that was asked.
+    if (Array.isArray(value) && known.some((parameter) => parameter.name === name))
+      throw invalid(name, "is given more than once: separate values by commas");
+    return [name, Array.isArray(value) ? (value.at(-1) ?? "") : value];
+  });
+  return { params: request.params as Record<string, string>, query: Object.fromEntries(query) };
 }
 
 /** What is not HTTP, too slow or too large in its headers never becomes a request; it gets a short answer and is closed. */

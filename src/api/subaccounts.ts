@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 
 import { AppError } from "../domain/errors.ts";
+import { SUBACCOUNT_GRANTS } from "../domain/grants.ts";
 import { PRIVACY_MODES, type PrivacyMode } from "../domain/privacy.ts";
 import {
   MAX_SUBACCOUNT_ID,
@@ -10,7 +11,6 @@ import {
   type SubaccountChange,
   type SubaccountId,
 } from "../domain/subaccount.ts";
-import { SUBACCOUNT_GRANTS } from "./grants.ts";
 import { checkKeyRequest, createApiKey, type KeyDeps } from "./keys.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
@@ -122,7 +122,7 @@ export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
 async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountDeps): Promise<Reply> {
   if (body.key_grants === undefined) {
     const { id } = await createOne(body, deps);
-    return results({ subaccount_id: id });
+    return { ...results({ subaccount_id: id }), audit: { created: String(id) } };
   }
   if (!call.principal.grants.has("keys/manage"))
     throw new AppError("forbidden", "making a key needs keys/manage");
@@ -135,7 +135,10 @@ async function create(call: Call, body: Static<typeof CREATE>, deps: SubaccountD
   checkKeyRequest(request, SUBACCOUNT_GRANTS);
   const { id } = await createOne(body, deps);
   const { key, record } = await createApiKey({ ...request, subaccountId: id }, deps);
-  return results({ subaccount_id: id, key, label: record.label, short_key: record.shortKey });
+  return {
+    ...results({ subaccount_id: id, key, label: record.label, short_key: record.shortKey }),
+    audit: { created: String(id), facts: { key_id: record.id } },
+  };
 }
 
 async function createOne(

@@ -8,11 +8,11 @@ import type { CertificatePolicy } from "../domain/issuance.ts";
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { ComplianceStatus, TrackingDomain } from "../domain/tracking-domain.ts";
 import type { Verification } from "../verification/verifier.ts";
-import { DOMAIN_CHECKS, type DomainCheckDeps, describeChecks } from "./domain-checks.ts";
+import { DOMAIN_CHECKS, type DomainCheckDeps, describeChecks, domainsElsewhere } from "./domain-checks.ts";
 import { domainNotFound, domainOf, findDomain, type TrackingDomainFinder } from "./domain-path.ts";
 import { type Tenant, visibleSubaccounts } from "./principal.ts";
 import { booleanParameter, subaccountsParameter } from "./query.ts";
-import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
+import { type Call, type Parameter, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 import {
   DOMAIN_STATUS,
   domainToWire,
@@ -67,6 +67,24 @@ const DOMAIN = {
   example: "example.domain.com",
 };
 
+const LIST_QUERY: readonly Parameter[] = [
+  { name: "default", description: "`true`: only default domains; `false`: only others" },
+  {
+    name: "https_works",
+    description:
+      "`true`: only secure, verified domains whose new links use https; `false`: only those whose new links use http, since https was not reached",
+  },
+  {
+    name: "points_elsewhere",
+    description:
+      "`true`: only domains that are not reached since, as the newest check found, somebody else is there; `false`: only others",
+  },
+  {
+    name: "subaccounts",
+    description: "Numbers of subaccounts, separated by commas; 0 is the primary account",
+  },
+];
+
 const NAME_ONLY = Type.Object({
   results: Type.Object({ domain: Type.String() }, { additionalProperties: false }),
 });
@@ -113,13 +131,7 @@ export function trackingDomainRoutes(deps: TrackingDomainDeps): readonly Route[]
       url: "/api/v1/tracking-domains",
       grant: "tracking_domains/view",
       summary: "List all tracking domains",
-      query: [
-        { name: "default", description: "`true`: only default domains; `false`: only others" },
-        {
-          name: "subaccounts",
-          description: "Numbers of subaccounts, separated by commas; 0 is the primary account",
-        },
-      ],
+      query: LIST_QUERY,
       replies: {
         200: Type.Object({ results: Type.Array(TRACKING_DOMAIN) }, { additionalProperties: false }),
       },
@@ -208,12 +220,26 @@ async function create(
 async function list(call: Call, deps: TrackingDomainDeps): Promise<Reply> {
   const isDefault = booleanParameter(call.query, "default");
   const wanted = subaccountsParameter(call.query, "subaccounts");
+  const subaccounts = visibleSubaccounts(call.tenant.read, wanted);
   const domains = await deps.trackingDomains.list({
-    subaccounts: visibleSubaccounts(call.tenant.read, wanted),
+    subaccounts,
     ...(isDefault === undefined ? {} : { isDefault }),
   });
+  const httpsWorks = booleanParameter(call.query, "https_works");
+  const isElsewhere = booleanParameter(call.query, "points_elsewhere");
+  const elsewhere = isElsewhere === undefined ? undefined : await domainsElsewhere(subaccounts, deps);
   const how = shown(deps);
-  return results(domains.map((domain) => domainToWire(domain, how)));
+  const kept = domains.filter(
+    (domain) =>
+      (httpsWorks === undefined || (isSecured(domain) && domain.httpsWorks === httpsWorks)) &&
+      (elsewhere === undefined || elsewhere.has(domain.domain) === isElsewhere),
+  );
+  return results(kept.map((domain) => domainToWire(domain, how)));
+}
+
+/** Its new links are to use https. */
+function isSecured({ secure, cnameStatus }: TrackingDomain): boolean {
+  return secure && cnameStatus === "valid";
 }
 
 async function update(

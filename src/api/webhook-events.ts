@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 
 import { EVENT_TYPES, type EventType } from "../domain/event.ts";
-import { documentEvents, sampleEvent, toWebhookEvent } from "../events/message-event.ts";
+import { documentEvents, documentedEvent, sampleEvent, toWebhookEvent } from "../events/message-event.ts";
 import { eventTypesParameter } from "./event-query.ts";
 import { type Route, results, route } from "./route.ts";
 
@@ -101,7 +101,7 @@ function documentation(): object {
 
 /** With the values as a webhook has them: times and numbers are texts there. */
 function describe(type: EventType, texts: Readonly<Record<string, DocumentedField>>): object {
-  const [sample = {}] = Object.values(toWebhookEvent(sampleEvent(type)).msys);
+  const [sample = {}] = Object.values(toWebhookEvent(documentedEvent(type)).msys);
   const fields = Object.entries(sample as Readonly<Record<string, unknown>>).map(([name, sampleValue]) => [
     name,
     { description: texts[name]?.description ?? "", sampleValue },

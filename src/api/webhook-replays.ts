@@ -1,4 +1,4 @@
-/** Batches that failed, and what is sent again. */
+/** Batches that failed, those that were delivered last, and what is sent again. */
 import { randomUUID } from "node:crypto";
 
 import { type Static, Type } from "typebox";
@@ -33,6 +33,17 @@ export interface WebhookReplayStore {
       readonly failureCode: string | undefined;
       readonly latencyMs: number;
       readonly attemptedAtMs: number;
+    }[]
+  >;
+  /** The last ones, the newest first. */
+  listDeliveries(webhookId: string): Promise<
+    readonly {
+      readonly id: string;
+      readonly events: number;
+      readonly attempts: number;
+      readonly status: number;
+      readonly latencyMs: number;
+      readonly deliveredAtMs: number;
     }[]
   >;
   startReplay(
@@ -85,6 +96,7 @@ const BATCH = Type.Object(
     response_code: Type.Optional(Type.String()),
     failure_code: Type.Optional(Type.String()),
     latency: Type.Integer({ minimum: 0, description: "Milliseconds." }),
+    events: Type.Optional(Type.Integer({ minimum: 1, description: "With `state=delivered`." })),
   },
   { additionalProperties: false },
 );
@@ -121,7 +133,7 @@ export function webhookReplayRoutes(deps: WebhookReplayDeps): readonly Route[] {
       grant: "webhooks/view",
       summary: "Show how batches fared",
       description:
-        "Of the last 24 hours those that failed, whether or not they arrived later; those that were given up stay for 30 days with `state=dead`. The last attempted first.",
+        "Of the last 24 hours those that failed, whether or not they arrived later; those that were given up stay for 30 days with `state=dead`. With `state=delivered` the last 20 that arrived, also those that arrived at once. The last attempted first.",
       query: [
         { name: "limit", description: "1 to 10000; 1000 when absent" },
         { name: "state", description: `${BATCH_STATES.join(", ")}; all of them when absent` },
@@ -178,6 +190,7 @@ async function listBatches(call: Call, deps: WebhookReplayDeps): Promise<Reply> 
   const limit = numberParameter(call.query, "limit", { default: 1000, min: 1, max: 10_000 });
   const [state, ...more] = choicesParameter(call.query, "state", BATCH_STATES) ?? [];
   if (more.length > 0) throw invalid("state", `must be one of ${BATCH_STATES.join(", ")}`);
+  if (state === "delivered") return listDeliveries(id, limit, deps);
   const withinMs = state === "dead" ? DEAD_SHOWN_MS : STATUS_SHOWN_MS;
   const batches = await deps.webhookReplays.listBatches(id, {
     withinMs,
@@ -193,6 +206,22 @@ async function listBatches(call: Call, deps: WebhookReplayDeps): Promise<Reply> 
       ...(batch.responseCode !== undefined && { response_code: String(batch.responseCode) }),
       ...(batch.failureCode !== undefined && { failure_code: batch.failureCode }),
       latency: batch.latencyMs,
+    })),
+  );
+}
+
+/** Not an answer of SparkPost's: there a batch that arrives at once leaves no trace. */
+async function listDeliveries(id: string, limit: number, deps: WebhookReplayDeps): Promise<Reply> {
+  const deliveries = await deps.webhookReplays.listDeliveries(id);
+  return results(
+    deliveries.slice(0, limit).map((batch) => ({
+      batch_id: batch.id,
+      ts: new Date(batch.deliveredAtMs).toISOString(),
+      attempts: batch.attempts,
+      state: "delivered",
+      response_code: String(batch.status),
+      latency: batch.latencyMs,
+      events: batch.events,
     })),
   );
 }
@@ -213,7 +242,7 @@ async function start(call: Call, body: Static<typeof REPLAY_BODY>, deps: Webhook
     );
   if (outcome === "no_batch")
     throw new AppError("not_found", `There is no dead batch ${body.batch_id?.slice(0, 100)}`);
-  return results({ id, status: "queued" });
+  return { ...results({ id, status: "queued" }), audit: { facts: { replay_id: id } } };
 }
 
 async function rangeOf(

@@ -115,6 +115,10 @@ const WEBHOOK = Type.Object(
     auth_credentials: Type.Object({}, { additionalProperties: true, description: "The password is masked." }),
     auth_token: Type.String(),
     custom_headers: Type.Object({}, { additionalProperties: true, description: "Values are masked." }),
+    all_subaccounts: Type.Boolean({
+      description:
+        "Everybody's events, less those of `exception_subaccounts`. Else those of `subaccount_id`, or of the primary account.",
+    }),
     exception_subaccounts: Type.Array(Type.Integer()),
     subaccount_id: Type.Optional(Type.Integer({ minimum: 1 })),
     last_successful: Type.Optional(TIME),
@@ -204,7 +208,7 @@ export function webhookRoutes(deps: WebhookDeps): readonly Route[] {
       grant: "webhooks/modify",
       summary: "Update a webhook",
       description:
-        "Fields that are not given stay as they are, and so does a secret whose mask is sent back. When `target` moves to another scheme, host or port, the password, `auth_request_details`, `auth_token` and `custom_headers` that the webhook has must be sent again, unmasked; when `auth_request_details.url` does, the secrets of its `body`. A new target must answer a test POST with 2xx. A batch that waits for another attempt is tried at once, with what the webhook is now.",
+        "Fields that are not given stay as they are, and so does a secret whose mask is sent back. When `target` moves to another scheme, host or port, the password, `auth_request_details`, `auth_token` and `custom_headers` that the webhook has must be sent again, unmasked; when `auth_request_details.url` does, the secrets of its `body`. A new target must answer a test POST with 2xx. A batch that waits for another attempt is tried at once, with what the webhook is now. One that becomes active goes on with what comes then; what waited when it became inactive follows as a replay, and what came meanwhile is not sent.",
       body: UPDATE_WEBHOOK,
       audited,
       replies: {
@@ -284,7 +288,10 @@ async function create(call: Call, body: Static<typeof CREATE_WEBHOOK>, deps: Web
   const position = await deps.positions[kind].last();
   if ((await deps.webhooks.create(webhook, position, WEBHOOKS_PER_ACCOUNT)) === "full")
     throw new AppError("invalid_parameters", `An account may have at most ${WEBHOOKS_PER_ACCOUNT} webhooks`);
-  return results({ id, links: [selfLink(id)], signing_secret: signing.current });
+  return {
+    ...results({ id, links: [selfLink(id)], signing_secret: signing.current }),
+    audit: { created: id, facts: { target: hostOf(webhook.target) } },
+  };
 }
 
 async function update(call: Call, body: WebhookBody, deps: WebhookDeps): Promise<Reply> {
@@ -296,9 +303,24 @@ async function update(call: Call, body: WebhookBody, deps: WebhookDeps): Promise
     await testTarget({ id, target, secrets: deps.box.open(id, sealedSecrets) }, call, deps);
   const position = await deps.positions[before.kind].last();
   // From what is stored by now: the test takes its time, and what somebody changed meanwhile stays.
-  const change = (stored: WebhookRecord) => changeOf(stored, body, deps);
+  let facts: Record<string, string> = {};
+  const change = (stored: WebhookRecord) => {
+    const changed = changeOf(stored, body, deps);
+    facts = moved(stored.target, changed.target ?? stored.target);
+    return changed;
+  };
   if (!(await deps.webhooks.update(id, scope, change, position))) throw webhookNotFound(call);
-  return results({ id, links: [validateLink(id)] });
+  return { ...results({ id, links: [validateLink(id)] }), audit: { facts } };
+}
+
+/** For the audit trail: path and query of a target are often its secret. */
+function moved(before: string, after: string): Record<string, string> {
+  return before === after ? {} : { target: hostOf(after), previous_target: hostOf(before) };
+}
+
+/** With its port, unless that is the scheme's own. */
+function hostOf(target: string): string {
+  return new URL(target).host;
 }
 
 /** What somebody asks for, and nothing else: what is not named keeps what others write. */
@@ -368,7 +390,9 @@ async function testTarget(
     from === "tokens"
       ? `The authorization server answered ${status}, and no access token`
       : `The target answered ${status} instead of 2xx`;
-  throw new RemoteFailure(code, problem, { status, headers, body });
+  // With a success comes a token, even one that cannot be used: whoever may try a webhook need not know its credentials.
+  const shown = from === "tokens" && isSuccess(status) ? "" : body;
+  throw new RemoteFailure(code, problem, { status, headers, body: shown });
 }
 
 /** As X-MSYS-SUBACCOUNT says: without it everybody's, with 0 those of the primary account alone. */
@@ -407,6 +431,7 @@ function toWire(webhook: WebhookRecord, call: Call, { box }: WebhookDeps): objec
     active: webhook.active,
     ...(inactiveReason !== undefined && { inactive_reason: inactiveReason }),
     ...shownSecrets(box.open(id, webhook.sealedSecrets)),
+    all_subaccounts: webhook.allSubaccounts,
     exception_subaccounts: webhook.exceptionSubaccounts,
     ...(subaccountId !== PRIMARY_ACCOUNT && { subaccount_id: subaccountId }),
     ...(lastSuccessfulAtMs !== undefined && { last_successful: time(lastSuccessfulAtMs) }),

@@ -12,6 +12,7 @@ import { keptFacts } from "../events/privacy.ts";
 import { anonymousTransmissionId, type PrivacyKeys } from "../token/pseudonym.ts";
 import { decodeHeaderText } from "../wrap/header-text.ts";
 import { messageHeaderField } from "../wrap/mime-header.ts";
+import type { LinkReport } from "../wrap/report.ts";
 import type { WrapOptions } from "./wrap-options.ts";
 import type { WrappedRecipient } from "./wrap-privacy.ts";
 
@@ -112,6 +113,22 @@ export function parseRecipientFacts(
   return { ...(rcptMeta && { rcptMeta }), ...(rcptTags && { rcptTags }) };
 }
 
+/** What was found in the content that can be tracked. */
+export interface Trackable {
+  readonly links: readonly Pick<LinkReport, "tracked">[];
+  readonly hasPixel: boolean;
+}
+
+/** Of content without links or without a place for a pixel nothing is tracked, whatever the options allow. */
+export function asTracked(facts: MessageFacts, { links, hasPixel }: Trackable): MessageFacts {
+  return {
+    ...facts,
+    openTracking: facts.openTracking && hasPixel,
+    initialOpen: facts.initialOpen && hasPixel,
+    clickTracking: links.some(({ tracked }) => tracked),
+  };
+}
+
 /** What is recorded of a call: only messages that are tracked, apart by what their recipients agreed to. */
 export function wrappedCalls(
   facts: MessageFacts,
@@ -122,7 +139,7 @@ export function wrappedCalls(
   if (selection.kind !== "selected" || first === undefined) return [];
   const tracked = recipients.filter(({ tracking }) => tracking !== "off");
   const groups = Map.groupBy(tracked, ({ tracking, privacy }) => `${tracking} ${privacy}`);
-  return [...groups.values()].map((group) => ({
+  const calls = [...groups.values()].map((group) => ({
     subaccountId: first.subaccountId,
     sentAtSeconds: first.sentAtSeconds,
     trackingDomain: selection.domain.domain,
@@ -134,6 +151,9 @@ export function wrappedCalls(
       ...(rcptTags && { rcptTags }),
     })),
   }));
+  return calls.filter(({ facts: { openTracking, initialOpen, clickTracking } }) => {
+    return openTracking || initialOpen || clickTracking;
+  });
 }
 
 /** The call's word goes before the header's: metadata name by name, and tags after the header's. */

@@ -15,6 +15,7 @@ import { type DomainWish, selectDomain } from "./domain-selection.ts";
 import { booleanParameter, choicesParameter, listParameter, objectParameter } from "./query.ts";
 import { type Call, type RawBody, type Reply, results } from "./route.ts";
 import {
+  asTracked,
   type CallFacts,
   type FactsContext,
   factsInMessage,
@@ -78,7 +79,9 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
   );
   const pieces = wrapPieces(wrapper, start, rest);
   if (dryRun) return report(pieces, wrapper, selection);
-  const recorded = wrappedCalls(parsed, [wrapped], { selection, keys: deps.privacy.keys });
+  const { held, isWhole } = await holdStart(pieces);
+  const tracked = isWhole ? asTracked(parsed, wrapper) : parsed;
+  const recorded = wrappedCalls(tracked, [wrapped], { selection, keys: deps.privacy.keys });
   await deps.messages.record(recorded, erasures);
   return {
     status: 200,
@@ -90,7 +93,7 @@ async function wrapMessage(call: Call<AsyncIterable<Buffer>>, deps: WrapDeps): P
       ...(wrapped.privacy !== "full" && { "x-waypost-privacy": wrapped.privacy }),
       ...headersOf(selection),
     },
-    body: Readable.from(pieces, { objectMode: false }),
+    body: Readable.from(isWhole ? held : joined(held, pieces), { objectMode: false }),
   };
 }
 
@@ -112,6 +115,28 @@ function factsInQuery(query: Call["query"]): CallFacts {
     ...(tags && { tags: [...tags] }),
     ...(metadata && { metadata }),
   };
+}
+
+/** Nearly all messages are shorter, and it is known of them whether anything is tracked before they are recorded. */
+const HELD_BYTES = 256 * 1024;
+
+async function holdStart(
+  pieces: AsyncGenerator<Buffer>,
+): Promise<{ readonly held: readonly Buffer[]; readonly isWhole: boolean }> {
+  const held: Buffer[] = [];
+  let bytes = 0;
+  while (bytes < HELD_BYTES) {
+    const { done, value } = await pieces.next();
+    if (done === true) return { held, isWhole: true };
+    held.push(value);
+    bytes += value.length;
+  }
+  return { held, isWhole: false };
+}
+
+async function* joined(held: readonly Buffer[], rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield* held;
+  yield* rest;
 }
 
 /** As far as it is known before the message is there. An AMP part further down shows in its events. */

@@ -14,6 +14,7 @@ import { CONTROL_HEADER, readControlHeader } from "./control-header.ts";
 import { selectDomain } from "./domain-selection.ts";
 import { type Call, type Reply, type Route, routeWithBody } from "./route.ts";
 import {
+  asTracked,
   CALL_FACTS,
   type CallFacts,
   type FactsContext,
@@ -23,6 +24,7 @@ import {
   parseRecipientFacts,
   RECIPIENT_FACTS,
   sendingDomainOf,
+  type Trackable,
   wrappedCalls,
 } from "./wrap-facts.ts";
 import { RAW_MESSAGE_DESCRIPTION, rawMessage } from "./wrap-message.ts";
@@ -182,7 +184,8 @@ async function wrap({ tenant }: Call, body: Body, deps: WrapDeps): Promise<Reply
   const selection = await selectDomain(wish, tenant.write, deps);
   const compiled = compileContent(content, compileOptions(content.options, { selection, deps }));
   refuseTooManyLinks(compiled, recipients.length);
-  const calls = body.dry_run === true ? [] : wrappedCalls(facts, wrapped, { selection, keys });
+  const tracked = asTracked(facts, compiled);
+  const calls = body.dry_run === true ? [] : wrappedCalls(tracked, wrapped, { selection, keys });
   await deps.messages.record(calls, erasures);
   const isShown = calls.some((one) => one.facts.transmissionId === facts.transmissionId);
   const transmissionId = isShown ? facts.transmissionId : undefined;
@@ -258,7 +261,8 @@ function readContent(body: Body): ReadContent {
   };
 }
 
-interface Compiled extends Report {
+interface Compiled extends Report, Trackable {
+  readonly links: Report["links"];
   readonly render: (recipient: Recipient) => Content;
   /** What goes out when there is no tracking domain to wrap with. */
   readonly untracked: (recipient: Recipient) => Content;
@@ -266,13 +270,14 @@ interface Compiled extends Report {
 
 function compileContent({ parts, message }: ReadContent, options: CompileOptions): Compiled {
   if (message === undefined) {
-    const { links, render } = compile(parts, options);
-    return { links, render, untracked: () => parts };
+    const { links, hasPixel, render } = compile(parts, options);
+    return { links, hasPixel, render, untracked: () => parts };
   }
   const compiled = compileMessage(message, { ...options, dropFields: [CONTROL_HEADER] });
   const render = (recipient: Recipient): Content => ({ email_rfc822: compiled.render(recipient).toString() });
   const untracked = (recipient: Recipient): Content => render({ ...recipient, tracking: "off" });
-  return { links: compiled.links, skipped: compiled.skipped, render, untracked };
+  const { links, skipped, hasPixel } = compiled;
+  return { links, skipped, hasPixel, render, untracked };
 }
 
 function refuseTooManyLinks({ links }: Report, recipients: number): void {

@@ -1,7 +1,14 @@
 /** Commands that talk to a running server: they take its URL and a key, not its settings. */
 import { type Command, Option } from "commander";
 
-import { FILTER_OPTIONS, TIME_OPTIONS } from "../commands/event-options.ts";
+import { CONTENT_TYPES } from "../commands/content-types.ts";
+import { BOOLEAN_OPTIONS, LIST_OPTIONS, TIME_OPTIONS } from "../commands/event-options.ts";
+import { EVENT_TYPES } from "../domain/event.ts";
+import { OPERATIONAL_KINDS } from "../domain/operational-event.ts";
+import { withAddress } from "./address-options.ts";
+import { optionOf } from "./offered-values.ts";
+
+const WEBHOOK_EVENTS = [...EVENT_TYPES, ...OPERATIONAL_KINDS];
 
 /** Adds how a server is named, and `--json`. */
 function withRemote(command: Command): Command {
@@ -9,17 +16,7 @@ function withRemote(command: Command): Command {
 }
 
 function withServer(command: Command): Command {
-  return command
-    .option(
-      "--url <url>",
-      "the server's API (default: WAYPOST_URL, a profile, or the server of this machine)",
-    )
-    .option(
-      "--key <key>",
-      "API key; better in WAYPOST_API_KEY or a profile, where no list of processes shows it",
-    )
-    .option("--profile <name>", "a profile's name: ~/.config/waypost/<name>.profile")
-    .option("--subaccount <id>", "act for a subaccount");
+  return withAddress(command).option("--subaccount <id>", "act for a subaccount");
 }
 
 export function addRemoteDomainCommands(domains: Command): void {
@@ -34,9 +31,13 @@ export function addRemoteDomainCommands(domains: Command): void {
   withRemote(
     domains.command("show <domain>").description("show a tracking domain and its last check"),
   ).action(async (domain: string, options) => (await commands()).showDomain(domain, options));
-  withRemote(domains.command("verify <domain>").description("check a tracking domain now")).action(
-    async (domain: string, options) => (await commands()).verifyDomain(domain, options),
-  );
+  withRemote(
+    domains
+      .command("verify <domain>")
+      .description(
+        "check a tracking domain now; when that fails, new links stop using it until a check passes",
+      ),
+  ).action(async (domain: string, options) => (await commands()).verifyDomain(domain, options));
   withRemote(domains.command("default <domain>").description("make a tracking domain the default"))
     .option("--unset", "make it no longer the default")
     .action(async (domain: string, options) => (await commands()).setDefaultDomain(domain, options));
@@ -48,36 +49,37 @@ export function addRemoteDomainCommands(domains: Command): void {
 export function addEventCommands(program: Command): void {
   const commands = () => import("../commands/remote-events.ts");
   const events = program.command("events").description("what recipients did");
-  withRemote(
-    withOptions(events.command("search").description("search for events, newest first"), [
-      ...TIME_OPTIONS,
-      ...FILTER_OPTIONS,
-    ]),
-  )
+  withRemote(withFilters(withTimes(events.command("search").description("search for events, newest first"))))
     .option("--limit <count>", "how many (default: 50)")
     .action(async (options) => (await commands()).searchEvents(options));
   withRemote(
-    withOptions(
-      events.command("tail").description("show events as they happen, until interrupted"),
-      FILTER_OPTIONS,
-    ),
+    withFilters(events.command("tail").description("show events as they happen, until interrupted")),
   ).action(async (options) => (await commands()).tailEvents(options));
   withServer(
-    withOptions(events.command("export").description("all events that match, as CSV or JSON lines"), [
-      ...TIME_OPTIONS,
-      ...FILTER_OPTIONS,
-    ]),
+    withFilters(
+      withTimes(events.command("export").description("all events that match, as CSV or JSON lines")),
+    ),
   )
     .addOption(new Option("--format <format>", "csv or ndjson").choices(["csv", "ndjson"]).default("csv"))
     .option("--output <file>", "a new file (default: standard output)")
     .action(async (options) => (await import("../commands/event-export.ts")).exportEvents(options));
 }
 
-function withOptions(
-  command: Command,
-  options: readonly (readonly [name: string, description: string])[],
-): Command {
-  for (const [name, description] of options) command.option(`--${name} <value>`, description);
+function withTimes(command: Command): Command {
+  for (const [name, description] of TIME_OPTIONS) command.option(`--${name} <time>`, description);
+  return command;
+}
+
+function withFilters(command: Command): Command {
+  for (const [name, description, values] of LIST_OPTIONS) {
+    const flags = `--${name} <list>`;
+    command.addOption(
+      values === undefined ? new Option(flags, description) : optionOf(flags, description, values),
+    );
+  }
+  for (const [name, description] of BOOLEAN_OPTIONS) {
+    command.addOption(optionOf(`--${name} <value>`, description, ["true", "false"]));
+  }
   return command;
 }
 
@@ -86,7 +88,9 @@ export function addWebhookCommands(program: Command): void {
   const webhooks = program.command("webhooks").description("where events are posted to");
   withRemote(webhooks.command("create <url>").description("create a webhook; its target is tried first"))
     .option("--name <name>", "what it is called (default: the URL)")
-    .option("--events <list>", "types, separated by commas (default: all that there are)")
+    .addOption(
+      optionOf("--events <list>", "types, separated by commas (default: all that there are)", WEBHOOK_EVENTS),
+    )
     .option("--operational", "tell of the installation, not of recipients")
     .option("--secrets <file>", "what the target asks for, as JSON; - for standard input (docs/webhooks.md)")
     .action(async (target: string, options) => (await commands()).createWebhook(target, options));
@@ -96,7 +100,7 @@ export function addWebhookCommands(program: Command): void {
   withRemote(webhooks.command("update <id>").description("change a webhook; a new target is tried first"))
     .option("--name <name>", "what it is called")
     .option("--target <url>", "where it posts to")
-    .option("--events <list>", "types, separated by commas")
+    .addOption(optionOf("--events <list>", "types, separated by commas", WEBHOOK_EVENTS))
     .option("--secrets <file>", "what the target asks for, as JSON; - for standard input (docs/webhooks.md)")
     .addOption(new Option("--active <yes|no>", "whether it posts").choices(["yes", "no"]))
     .action(async (id: string, options) => (await commands()).updateWebhook(id, options));
@@ -118,7 +122,8 @@ export function addWebhookCommands(program: Command): void {
 function addBatchCommands(webhooks: Command): void {
   const commands = () => import("../commands/remote-webhooks.ts");
   withRemote(webhooks.command("batches <id>").description("what failed in the last 24 hours"))
-    .option("--dead", "only what was given up, in the last 30 days")
+    .addOption(new Option("--dead", "only what was given up, in the last 30 days").conflicts("delivered"))
+    .option("--delivered", "instead the last 20 batches that arrived")
     .action(async (id: string, options) => (await commands()).listBatches(id, options));
   withRemote(webhooks.command("replay <id>").description("send events again"))
     .option("--from <time>", "those from this time on: 2026-11-21T21:00:00Z, or a time ago like 24h")
@@ -138,7 +143,7 @@ export function addMessageCommands(program: Command): void {
       .description("wrap HTML or a whole message from standard input to standard output"),
   )
     .option("--to <address>", "the recipient")
-    .option("--type <type>", "html, text, amp_html or message (default: what it looks like)")
+    .addOption(optionOf("--type <type>", "what comes in (default: what it looks like)", CONTENT_TYPES))
     .option("--tracking-domain <domain>", "instead of the one that would be selected")
     .option("--sending-domain <domain>", "the domain of the From: address")
     .option("--campaign <id>", "the campaign that events will name")

@@ -63,9 +63,17 @@ export function addBackupCommands(program: Command): void {
       "--without-secret",
       "leave the data directory's master secret out: the backup opens no link without it",
     )
-    .action(async (folder: string, options: { withoutSecret?: true }, command) => {
+    .option(
+      "--spool-only",
+      "this machine's spool alone, the events that are not in the store yet: for machines whose database is backed up elsewhere",
+    )
+    .action(async (folder: string, options: { withoutSecret?: true; spoolOnly?: true }, command) => {
       const { backup } = await import("../commands/backup.ts");
-      const about = { version: packageVersion(), withSecret: !options.withoutSecret };
+      const about = {
+        version: packageVersion(),
+        withSecret: !options.withoutSecret,
+        spoolOnly: options.spoolOnly === true,
+      };
       await backup(folder, about, configOf(command).config);
     });
   withSettings(

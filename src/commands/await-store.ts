@@ -1,15 +1,17 @@
-/** A control process whose store is away when it starts waits for it, and says so where somebody will look. */
+/** A control process whose store is away when it starts, or a newer version's, waits for it, and says so where somebody will look. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Config } from "../config.ts";
-import { SPOOL_FOLDER } from "../data-directory.ts";
+import { SNAPSHOT_FILE, SPOOL_FOLDER } from "../data-directory.ts";
+import { snapshotFileAgeMs } from "../edge/snapshot-publisher.ts";
 import { SpoolReader } from "../edge/spool-reader.ts";
 import type { EdgeStatsBook } from "../ops/edge-stats.ts";
 import type { Logger } from "../ops/logger.ts";
 import { createMetrics } from "../ops/metrics.ts";
 import { createOpsServer } from "../ops/server.ts";
-import { isOutage } from "../store/outage.ts";
+import { NewerSchema } from "../store/migrate.ts";
+import { isOutage, StoreAway } from "../store/outage.ts";
 import { withStore } from "./with-store.ts";
 
 const RETRY_MS = 2000;
@@ -22,18 +24,19 @@ export interface AwaitStoreDeps {
   readonly stopping: AbortSignal;
 }
 
-/** Resolves when the store answers, whatever it answers, or when it is time to stop. */
+/** Resolves when the store is one to work with, or answers what does not pass by itself, or when it is time to stop. */
 export async function awaitStore({ config, log, edgeStats, stopping }: AwaitStoreDeps): Promise<void> {
-  const failure = await outageOf(config);
-  if (failure === undefined) return;
-  log.error({ err: failure }, "the store does not answer, waiting for it");
+  let obstacle = await obstacleOf(config);
+  if (obstacle === undefined) return;
+  log.error({ err: obstacle.error }, "the store cannot be used, waiting for it");
   const spool = new SpoolReader(join(config.dataDir, SPOOL_FOLDER), (slot, error) =>
-    log.error({ slot, err: error }, "a spool cannot be read, its events wait until it can"),
+    log.error({ slot, err: error }, "a spool cannot be read"),
   );
   const ops = createOpsServer({
-    notReady: async () => ["the store does not answer"],
+    notReady: async () => [obstacle?.reason ?? "starting"],
     metrics: createMetrics({
       spool,
+      snapshotAgeMs: () => snapshotFileAgeMs(join(config.dataDir, SNAPSHOT_FILE)),
       workers: () => edgeStats.current(performance.now()),
       certificates: { summary: () => undefined, counts: { orders: {}, failures: {} } },
       now: Date.now,
@@ -41,20 +44,28 @@ export async function awaitStore({ config, log, edgeStats, stopping }: AwaitStor
     isServed: () => false,
   });
   await ops.listen(config.opsListen);
-  do {
+  while (!stopping.aborted && obstacle !== undefined) {
     await sleep(RETRY_MS, undefined, { signal: stopping }).catch(() => undefined);
-  } while (!stopping.aborted && (await outageOf(config)) !== undefined);
+    obstacle = stopping.aborted ? undefined : await obstacleOf(config);
+  }
   await ops.stop();
   await spool.close();
 }
 
-async function outageOf(config: Config): Promise<unknown> {
+interface Obstacle {
+  readonly error: unknown;
+  /** For /readyz. */
+  readonly reason: string;
+}
+
+async function obstacleOf(config: Config): Promise<Obstacle | undefined> {
   try {
     await withStore(config, async () => undefined);
     return undefined;
   } catch (error) {
-    // PostgreSQL's is told with its reason behind it. Anything else is an answer, and nothing that passes by itself.
-    const isAway = isOutage(error) || (error instanceof Error && isOutage(error.cause));
-    return isAway ? error : undefined;
+    if (error instanceof NewerSchema) return { error, reason: error.message };
+    // Anything else is an answer, and nothing that passes by itself.
+    const isAway = error instanceof StoreAway || isOutage(error);
+    return isAway ? { error, reason: "the store does not answer" } : undefined;
   }
 }

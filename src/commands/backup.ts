@@ -10,14 +10,16 @@ import { copySpool } from "../edge/spool-copy.ts";
 import { readIfThere, writePrivateFileOnce } from "../master-secret.ts";
 import { copyStore } from "../store/copy-store.ts";
 import { storeLocation } from "../store-location.ts";
+import { createReadingBar, megabytes } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 /** In a backup as in a data directory. */
 export const SECRET_FILE = "secret";
-const BYTES_PER_MB = 1_000_000;
 
 export interface BackupOptions {
   readonly withSecret: boolean;
+  /** Of a machine whose store is backed up elsewhere: only the events that are not in it yet. */
+  readonly spoolOnly: boolean;
   readonly version: string;
 }
 
@@ -31,7 +33,8 @@ export async function backup(target: string, options: BackupOptions, config: Con
     throw new AppError("not_found", `${dirname(folder)} is not there: make it first`);
   }
   // Says so when there is none, before anything is made.
-  await withStore(config, async () => undefined);
+  if (options.spoolOnly) refuseWithoutSpool(config);
+  else await withStore(config, async () => undefined);
   const unfinished = join(dirname(folder), `.${basename(folder)}.unfinished`);
   rmSync(unfinished, { recursive: true, force: true });
   try {
@@ -47,35 +50,67 @@ export async function backup(target: string, options: BackupOptions, config: Con
   }
 }
 
+function refuseWithoutSpool({ dataDir, databaseUrl }: Config): void {
+  if (databaseUrl === undefined) {
+    throw new AppError(
+      "invalid_parameters",
+      "--spool-only is for machines that share a database: set WAYPOST_DATABASE_URL, or leave the option out",
+    );
+  }
+  if (!existsSync(join(dataDir, SPOOL_FOLDER)))
+    throw new AppError("not_found", `There is no spool in ${dataDir}: is that the right WAYPOST_DATA_DIR?`);
+}
+
 async function fill(folder: string, options: BackupOptions, config: Config): Promise<BackupManifest> {
   // The spool first: an event that ingest moves to the store meanwhile is then in both, and stored once; it is never in neither.
   console.log("Copying the events that wait in the spool");
-  const spool = await copySpool(join(config.dataDir, SPOOL_FOLDER), join(folder, SPOOL_FOLDER));
-  const store = await copyStore(storeLocation(config), folder, {
-    environment: foreignEnvironment(),
-    onFile: (path) => console.log(`Copying ${path}`),
-  });
-  const secret = options.withSecret ? readIfThere(join(config.dataDir, SECRET_FILE)) : undefined;
+  const spool = await copySpool(
+    join(config.dataDir, SPOOL_FOLDER),
+    join(folder, SPOOL_FOLDER),
+    (slot, error) => {
+      console.error(`The spool in slot ${slot} is damaged, and left out: ${error.message}`);
+      // The rest is a backup all the same, and whoever runs it hears that it is not everything.
+      process.exitCode = 1;
+    },
+  );
+  const store = options.spoolOnly
+    ? []
+    : await copyStore(storeLocation(config), folder, {
+        environment: foreignEnvironment(),
+        onFile: (path) => console.log(`Copying ${path}`),
+      });
+  const withSecret = options.withSecret && !options.spoolOnly;
+  const secret = withSecret ? readIfThere(join(config.dataDir, SECRET_FILE)) : undefined;
   if (secret !== undefined) writePrivateFileOnce(join(folder, SECRET_FILE), `${secret}\n`);
   console.log("Computing checksums");
-  return writeManifest(
+  const bar = createReadingBar();
+  const manifest = await writeManifest(
     folder,
     {
       version: options.version,
       createdAt: new Date().toISOString(),
-      store: config.databaseUrl === undefined ? "sqlite" : "postgres",
+      store: options.spoolOnly ? "none" : storeLocation(config).kind,
     },
-    [
-      ...store,
-      ...spool.map((path) => join(SPOOL_FOLDER, path)),
-      ...(secret === undefined ? [] : [SECRET_FILE]),
-    ],
+    {
+      paths: [
+        ...store,
+        ...spool.map((path) => join(SPOOL_FOLDER, path)),
+        ...(secret === undefined ? [] : [SECRET_FILE]),
+      ],
+      onRead: bar.show,
+    },
   );
+  bar.end();
+  return manifest;
 }
 
-function tell(folder: string, { files }: BackupManifest): void {
+function tell(folder: string, { files, store }: BackupManifest): void {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  console.log(`${files.length} files, ${(bytes / BYTES_PER_MB).toFixed(1)} MB in ${folder}`);
+  console.log(`${files.length} files, ${megabytes(bytes)} MB in ${folder}`);
+  if (store === "none") {
+    console.log("It is this machine's spool alone: events that are not in the store yet.");
+    return;
+  }
   console.log(
     files.some(({ path }) => path === SECRET_FILE)
       ? "The master secret is in it: whoever has this folder can make and read links. Keep it as you keep keys."

@@ -1,11 +1,10 @@
 /** `waypost check-config`: reads every setting, tries what can be tried, and says what `serve` would do. */
-import { lookup, Resolver } from "node:dns/promises";
-
 import { type Config, certificatePolicy, describeConfig, type LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 import { checkEnrichmentFiles } from "../enrichment.ts";
+import { resolveCnameTarget } from "./cname-target.ts";
 import { withStore } from "./with-store.ts";
 
 export async function checkConfig({ config, warnings }: LoadedConfig): Promise<void> {
@@ -60,17 +59,9 @@ function describeCertificates(config: Config): string {
 async function describeTarget(config: Config): Promise<string> {
   if (isLocalhost(config.cnameTarget)) return "is this machine";
   try {
-    return `has the addresses ${(await resolve(config)).join(", ")}`;
+    return `has the addresses ${(await resolveCnameTarget(config)).join(", ")}`;
   } catch (error) {
     process.exitCode = 1;
     return `does not resolve (${error instanceof Error && "code" in error ? error.code : error}): no domain can be verified`;
   }
-}
-
-async function resolve({ cnameTarget, dnsServers }: Config): Promise<readonly string[]> {
-  if (dnsServers.length === 0)
-    return (await lookup(cnameTarget, { all: true })).map(({ address }) => address);
-  const resolver = new Resolver({ timeout: 2000, tries: 2 });
-  resolver.setServers([...dnsServers]);
-  return resolver.resolve4(cnameTarget).catch(() => resolver.resolve6(cnameTarget));
 }

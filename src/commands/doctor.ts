@@ -1,5 +1,4 @@
 /** `waypost doctor`: looks at an installation as somebody who was called to it would, and says what to do about what is wrong. */
-import { lookup } from "node:dns/promises";
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
@@ -9,8 +8,9 @@ import type { Config, ListenAddress, LoadedConfig } from "../config.ts";
 import { configWarnings } from "../config-warnings.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 import { SECRET_FILE } from "./backup.ts";
+import { resolveCnameTarget } from "./cname-target.ts";
 import { inUrl, reachable } from "./local-address.ts";
-import { printJson } from "./output.ts";
+import { plainLines, printJson } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 type Verdict = "ok" | "warning" | "problem";
@@ -47,8 +47,8 @@ export async function doctor({ config, warnings }: LoadedConfig, { json }: { jso
   if (findings.some(({ verdict }) => verdict === "problem")) process.exitCode = 1;
   if (json) return printJson(findings);
   for (const { area, verdict, found, fix } of findings) {
-    console.log(`${MARKS[verdict]} ${area}: ${found}`);
-    if (fix !== undefined) console.log(`           ${fix}`);
+    console.log(`${MARKS[verdict]} ${area}: ${plainLines(found)}`);
+    if (fix !== undefined) console.log(`           ${plainLines(fix)}`);
   }
 }
 
@@ -135,18 +135,15 @@ async function lookAtReadiness({ opsListen }: Config): Promise<readonly Finding[
   }
 }
 
-async function lookAtTarget({ cnameTarget }: Config): Promise<Finding> {
+async function lookAtTarget(config: Config): Promise<Finding> {
+  const { cnameTarget } = config;
   if (isLocalhost(cnameTarget)) {
     const fix = "Set WAYPOST_CNAME_TARGET to the name that customers point their CNAME at.";
     return finding("CNAME target", "warning", "it is localhost: only this machine can use links", fix);
   }
   try {
-    const addresses = await lookup(cnameTarget, { all: true });
-    return finding(
-      "CNAME target",
-      "ok",
-      `${cnameTarget} is ${addresses.map(({ address }) => address).join(", ")}`,
-    );
+    const addresses = await resolveCnameTarget(config);
+    return finding("CNAME target", "ok", `${cnameTarget} is ${addresses.join(", ")}`);
   } catch {
     const fix = "Create an A or AAAA record for it that leads to the edge.";
     return finding("CNAME target", "problem", `${cnameTarget} does not resolve`, fix);

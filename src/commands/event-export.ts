@@ -1,11 +1,13 @@
 /** `waypost events export`: all events that match, from a running server, to a file or a program. */
-import { open, rm } from "node:fs/promises";
+import { existsSync, rmSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { constants } from "node:os";
 import { pipeline } from "node:stream/promises";
 
 import { AppError } from "../domain/errors.ts";
 import { type EventOptions, filtersOf } from "./event-options.ts";
 import { unbroken } from "./event-stream.ts";
-import { createBar, write } from "./output.ts";
+import { createBar, megabytes, plain, write } from "./output.ts";
 import { connect } from "./remote.ts";
 
 interface TimeRange {
@@ -16,7 +18,9 @@ interface TimeRange {
 const EVENTS = "/api/v1/events/message";
 const FORMATS = ["csv", "ndjson"];
 const DAY_MS = 86_400_000;
-const MEGABYTE = 1_000_000;
+const SIGNALS = ["SIGHUP", "SIGINT", "SIGTERM"] as const;
+/** As shells have it. */
+const EXIT_CODE_OF_SIGNAL_0 = 128;
 /** Both formats begin a line with the type, the id and the time. */
 const TIME_OF_LINE = /^(?:\w+,\d+,|\{"type":"\w+","event_id":"\d+","timestamp":")(\d{4}-[\d:.T-]+Z)/gm;
 
@@ -37,22 +41,32 @@ export async function exportEvents(options: EventOptions): Promise<void> {
     return;
   }
   await writeNewFile(output, chunks);
-  console.error(`The events are in ${output}`);
+  console.error(`The events are in ${plain(output)}`);
 }
 
-/** What is there already is somebody's. */
+/** Under its name once it is whole: half an export looks like a whole one. What is there already is somebody's. */
 async function writeNewFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = await open(path, "wx", 0o600).catch((error: NodeJS.ErrnoException) => {
-    const problem = error.code === "EEXIST" ? "is there already" : `cannot be written: ${error.message}`;
-    throw new AppError("invalid_parameters", `${path} ${problem}`);
+  if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
+  const part = `${path}.${process.pid}.part`;
+  const file = await open(part, "w", 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw new AppError("invalid_parameters", `${path} cannot be written: ${error.message}`);
   });
+  const removePart = (): void => rmSync(part, { force: true });
+  const interrupted = (signal: NodeJS.Signals): void => {
+    removePart();
+    process.exit(EXIT_CODE_OF_SIGNAL_0 + constants.signals[signal]);
+  };
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     await pipeline(chunks, file.createWriteStream());
+    if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
+    await rename(part, path);
   } catch (error) {
-    // Half an export looks like a whole one.
-    await rm(path, { force: true });
+    removePart();
     if (error instanceof AppError) throw error;
     throw new AppError("unavailable", `${path} cannot be written: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupted);
   }
 }
 
@@ -68,7 +82,7 @@ async function* withBar(
   const bar = createBar();
   let bytes = 0;
   let share = Number.isNaN(toMs - fromMs) ? undefined : 0;
-  const size = () => `${(bytes / MEGABYTE).toFixed(1)} MB`;
+  const size = () => `${megabytes(bytes)} MB`;
   for await (const chunk of chunks) {
     yield chunk;
     bytes += chunk.length;

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 
 import { clientEnvironment } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
+import { type DnsRecord, requiredDnsRecord } from "../verification/findings.ts";
 import { createProgress, plain, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type Remote } from "./remote.ts";
 import type { OutputOptions } from "./remote-domains.ts";
@@ -41,6 +42,7 @@ interface Imported extends ForeignDomain {
 const SPARKPOST = "https://api.sparkpost.com";
 const DOMAINS = "/api/v1/tracking-domains";
 const SUBACCOUNTS = "/api/v1/subaccounts";
+const SETTINGS = "/api/v1/settings";
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /** Exit code 1 when a domain could not be created. */
@@ -48,10 +50,11 @@ export async function importSparkpost(options: ImportOptions): Promise<void> {
   const remote = connect(options);
   const foreign = await readForeign(options);
   const subaccounts = await matchSubaccounts(remote, foreign, options.dryRun === true);
+  const given = { subaccounts, targetWhenDry: options.dryRun ? await readTarget(remote) : undefined };
   const progress = createProgress("tracking domains", foreign.domains.length);
   const imported: Imported[] = [];
   for (const domain of foreign.domains) {
-    imported.push(await importDomain(remote, domain, { subaccounts, dryRun: options.dryRun === true }));
+    imported.push(await importDomain(remote, domain, given));
     progress.step();
   }
   progress.end();
@@ -144,33 +147,73 @@ async function createSubaccount(remote: Remote, name: string): Promise<number> {
   return Number(field(created, "subaccount_id"));
 }
 
+/** What a DNS record must hold, for those that a dry run does not create; `null` where the key may not see it. */
+async function readTarget(remote: Remote): Promise<string | null> {
+  try {
+    const settings = field(field(await remote.call("GET", SETTINGS), "results"), "settings");
+    const target = (Array.isArray(settings) ? settings : []).find(
+      (one) => field(one, "name") === "WAYPOST_CNAME_TARGET",
+    );
+    const value = field(target, "value");
+    return typeof value === "string" ? value : null;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === "unavailable") throw error;
+    return null;
+  }
+}
+
+interface Given {
+  readonly subaccounts: ReadonlyMap<number, number>;
+  /** `undefined`: it is no dry run. */
+  readonly targetWhenDry: string | null | undefined;
+}
+
 async function importDomain(
   remote: Remote,
   foreign: ForeignDomain,
-  { subaccounts, dryRun }: { subaccounts: ReadonlyMap<number, number>; dryRun: boolean },
+  { subaccounts, targetWhenDry }: Given,
 ): Promise<Imported> {
-  const subaccount = subaccounts.get(foreign.subaccountId) ?? 0;
-  const owner = { ...foreign, subaccount };
+  // `undefined`: it would be created first.
+  const subaccount = subaccounts.get(foreign.subaccountId);
+  const imported = { ...foreign, subaccount: subaccount ?? 0 };
   const path = `${DOMAINS}/${encodeURIComponent(foreign.domain)}`;
-  const isThere = await remote.call("GET", path).then(() => true, isMissing);
-  if (!isThere && dryRun) return { ...owner, outcome: "would be created" };
+  const there = await remote.call("GET", path).catch(noneWhenMissing);
+  const isThere = there !== undefined;
+  if (isThere && ownerOf(there) !== subaccount) {
+    return { ...imported, outcome: "failed", problem: `is ${ownerInWords(ownerOf(there))} here` };
+  }
+  if (!isThere && targetWhenDry !== undefined) {
+    return { ...imported, outcome: "would be created", record: recordFor(foreign.domain, targetWhenDry) };
+  }
   try {
     if (!isThere) {
-      const as = connectAs(remote, subaccount);
+      const as = connectAs(remote, imported.subaccount);
       await as("POST", DOMAINS, { domain: foreign.domain, secure: foreign.secure });
     }
     const checks = field(await remote.call("GET", `${path}/checks`), "results");
     const outcome = isThere ? "there already" : "created";
-    return { ...owner, outcome, record: field(checks, "dns_record") };
+    return { ...imported, outcome, record: field(checks, "dns_record") };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "unavailable") throw error;
-    return { ...owner, outcome: "failed", problem: error.message };
+    return { ...imported, outcome: "failed", problem: error.message };
   }
 }
 
-function isMissing(error: unknown): false {
-  if (error instanceof AppError && error.code === "not_found") return false;
+function noneWhenMissing(error: unknown): undefined {
+  if (error instanceof AppError && error.code === "not_found") return undefined;
   throw error;
+}
+
+function ownerOf(found: unknown): number {
+  return Number(field(field(found, "results"), "subaccount_id") ?? 0);
+}
+
+function ownerInWords(subaccount: number): string {
+  return subaccount === 0 ? "the primary account's" : `subaccount ${subaccount}'s`;
+}
+
+function recordFor(domain: string, target: string | null): DnsRecord | undefined {
+  return target === null ? undefined : requiredDnsRecord(domain, target);
 }
 
 function connectAs(
@@ -193,8 +236,9 @@ function tell(imported: readonly Imported[]): void {
   );
   const changes = imported.filter(({ record }) => record !== undefined);
   if (changes.length > 0) tellChanges(changes);
-  for (const { domain } of imported.filter(({ isDefault }) => isDefault)) {
-    console.log(`Once it is verified: waypost domains default ${plain(domain)}`);
+  for (const { domain, subaccount } of imported.filter(({ isDefault }) => isDefault)) {
+    const owner = subaccount === 0 ? "" : ` --subaccount ${subaccount}`;
+    console.log(`Once it is verified: waypost domains default ${plain(domain)}${owner}`);
   }
 }
 
@@ -203,7 +247,8 @@ function tellChanges(changes: readonly Imported[]): void {
   printTable(
     changes,
     [
-      { title: "NAME", value: ({ domain }) => domain, flexible: true },
+      // Whole, on a narrow terminal too: it is typed in elsewhere.
+      { title: "NAME", value: ({ domain }) => domain },
       { title: "TYPE", value: ({ record }) => field(record, "type") },
       { title: "NEW VALUE", value: ({ record }) => field(record, "value") },
     ],

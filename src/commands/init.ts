@@ -5,6 +5,7 @@ import { createInterface, type Interface } from "node:readline/promises";
 
 import { ConfigError, loadConfig, SETTINGS, type SettingKey, variableName } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
+import { settingLine } from "./setting-line.ts";
 
 export interface InitOptions {
   /** Takes the defaults, and what flags say. */
@@ -71,10 +72,7 @@ function withDefaults(given: Answers): Answers {
   const suggested = QUESTIONS.filter(({ suggested: text }) => text !== "").map(
     ({ key, suggested: text }) => [key, text] as const,
   );
-  const answers = { ...Object.fromEntries(suggested), ...given };
-  const problem = problemWith(answers);
-  if (problem !== undefined) throw new AppError("invalid_parameters", problem);
-  return answers;
+  return checked({ ...Object.fromEntries(suggested), ...given });
 }
 
 async function ask(given: Answers): Promise<Answers> {
@@ -84,9 +82,10 @@ async function ask(given: Answers): Promise<Answers> {
       "Nobody can be asked here: use --yes, and flags for what differs",
     );
   }
+  // What is wrong with a flag would be wrong after every answer.
+  let answers = checked(given);
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    let answers: Answers = given;
     for (const question of QUESTIONS) {
       if (given[question.key] === undefined) answers = await askOne(terminal, question, answers);
     }
@@ -110,13 +109,22 @@ async function askOne(terminal: Interface, question: Question, answers: Answers)
   }
 }
 
-/** What the server itself would say of these settings. */
+/** Throws `invalid_parameters` for those that are not. */
+function checked(answers: Answers): Answers {
+  const problem = problemWith(answers);
+  if (problem !== undefined) throw new AppError("invalid_parameters", problem);
+  return answers;
+}
+
+/** What the server itself would say of these settings, and what a file cannot hold. */
 function problemWith(answers: Answers): string | undefined {
   try {
     loadConfig({ environment: {}, flags: answers });
+    render(answers);
     return undefined;
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.join("\n");
+    if (error instanceof AppError) return error.message;
     throw error;
   }
 }
@@ -126,7 +134,7 @@ function render(answers: Answers): string {
   const blocks = keys.map((key) => {
     const { description, default: fallback } = SETTINGS[key];
     const value = answers[key];
-    const line = value === undefined ? `#${variableName(key)}=` : `${variableName(key)}=${value}`;
+    const line = value === undefined ? `#${variableName(key)}=` : settingLine(variableName(key), value);
     return `# ${description.replaceAll("\n", " ")}\n# Default: ${fallback}\n${line}\n`;
   });
   return `# Waypost. All settings: docs/config.md. Lines that begin with # are comments.\n\n${blocks.join("\n")}`;

@@ -1,5 +1,7 @@
 /** What commands print: tables for people, JSON for programs. Text from outside never reaches a terminal as control codes. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { fstatSync } from "node:fs";
 import { styleText } from "node:util";
 
 export interface Column<Row> {
@@ -18,7 +20,20 @@ const BAR_CHARS = 30;
 const BAR_EVERY_MS = 200;
 
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  process.stdout.write(`${toJson(value, 2)}\n`);
+}
+
+/** In which the characters that {@link plain} replaces are escaped: programs read the same text, and terminals show what it is. */
+export function toJson(value: unknown, indent?: number): string {
+  // A server may answer nothing. What is below U+0020 is escaped without us.
+  const text = JSON.stringify(value ?? null, undefined, indent);
+  return text.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, inEscapes);
+}
+
+/** A pair of them for what is beyond U+FFFF, as JSON has it. */
+function inEscapes(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 /** One line a row, fitted to the terminal. `empty` is said when there are none. */
@@ -38,7 +53,8 @@ export function printTable<Row>(
   const columns = given.filter((_column, index) => isUsed[index]);
   const cells = all.map((line) => line.filter((_cell, index) => isUsed[index]));
   const natural = columns.map(({ title }, index) =>
-    Math.max(title.length, ...cells.map((line) => (line[index] ?? "").length)),
+    // Not one call with every length: a function takes so many arguments only.
+    cells.reduce((widest, line) => Math.max(widest, (line[index] ?? "").length), title.length),
   );
   const widths = fitted(natural, columns, width);
   const line = (texts: readonly string[]): string => {
@@ -82,12 +98,48 @@ export function plain(value: unknown): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
 }
 
-/** A reader that has seen enough (`| head`) ends the command without an error. */
+/** The same for what has line breaks of its own. Text from outside that is a part of it goes through {@link plain} before. */
+export function plainLines(text: string): string {
+  return text.split("\n").map(plain).join("\n");
+}
+
+/** Says on stderr what failed. */
+export function complain(text: string): void {
+  console.error(plainLines(text));
+}
+
+/**
+ * A reader that has seen enough (`| head`) ends the command without an error. One that was told how far something is does not:
+ * what has begun goes on to its end.
+ */
 export function endWhenNobodyReads(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    process.exit(0);
+    process.exit();
   });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+  });
+}
+
+/**
+ * The same for a command that may have nothing to write for hours. That a pipe has lost its reader is seen by whoever writes to it or
+ * polls it, and Node.js polls no pipe that it only writes to. GNU tail does: it ends by SIGPIPE within a second. Where there is
+ * no such program, what is written next ends the command.
+ */
+export function endWithItsReader(): void {
+  if (!fstatSync(process.stdout.fd).isFIFO()) return;
+  const watch = spawn("tail", ["--follow", "/dev/null", `--pid=${process.pid}`], {
+    stdio: ["ignore", "inherit", "ignore"],
+    // Ours may hold a key.
+    env: {},
+  });
+  watch.on("error", () => undefined);
+  watch.on("exit", (_code, signal) => {
+    if (signal === "SIGPIPE") process.exit();
+  });
+  watch.unref();
+  process.once("exit", () => watch.kill());
 }
 
 /** To standard output; resolves once it has room for more. */
@@ -120,22 +172,42 @@ function barOf(share: number): string {
   return `[${"#".repeat(Math.round(part * BAR_CHARS)).padEnd(BAR_CHARS)}] ${percent} %  `;
 }
 
-/** Says on stderr how far something long has come; on a terminal on one line, elsewhere now and then. */
+/** Says on stderr how far something long has come; on a terminal as a bar, elsewhere in a line now and then. */
 export function createProgress(what: string, total: number): { step(): void; end(): void } {
   let done = 0;
-  const isTerminal = process.stderr.isTTY;
-  const every = isTerminal ? 1 : Math.max(1, Math.ceil(total / 10));
+  const bar = process.stderr.isTTY ? createBar() : undefined;
+  const every = Math.max(1, Math.ceil(total / 10));
   return {
     step: () => {
       done += 1;
-      if (done % every !== 0 && done !== total) return;
-      const text = `${what}: ${done} of ${total}`;
-      process.stderr.write(isTerminal ? `\r\u001b[K${text}` : `${text}\n`);
+      if (bar === undefined && (done % every === 0 || done === total))
+        process.stderr.write(`${what}: ${done} of ${total}\n`);
+      if (bar?.isDue || done === total) bar?.show(done / total, `${done} of ${total}`);
     },
     end: () => {
-      if (isTerminal && done > 0) process.stderr.write("\n");
+      if (done > 0) bar?.end();
     },
   };
+}
+
+/** Says on a terminal how much of something large has been read; elsewhere nothing. */
+export function createReadingBar(): { show(read: number, total: number): void; end(): void } {
+  const bar = process.stderr.isTTY ? createBar() : undefined;
+  let isShown = false;
+  return {
+    show: (read, total) => {
+      if (bar === undefined || !(bar.isDue || read === total)) return;
+      isShown = true;
+      bar.show(read / total, `${megabytes(read)} of ${megabytes(total)} MB`);
+    },
+    end: () => {
+      if (isShown) bar?.end();
+    },
+  };
+}
+
+export function megabytes(bytes: number): string {
+  return (bytes / 1_000_000).toFixed(1);
 }
 
 function terminalWidth(): number {

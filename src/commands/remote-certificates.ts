@@ -1,26 +1,25 @@
 /** `waypost certs list|renew`: certificates of tracking domains, as a running server has them. */
+import { DOMAINS, pathOf, tellingOwner } from "./named-domain.ts";
 import { plain, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type RemoteOptions } from "./remote.ts";
+import { certificateWord } from "./state-words.ts";
 
 export interface CertificateOptions extends RemoteOptions {
   readonly json?: true;
 }
 
-const DOMAINS = "/api/v1/tracking-domains";
-
 /** Of secure domains, those that need somebody first. */
 export async function listCertificates(options: CertificateOptions): Promise<void> {
   const domains = listOf(await connect(options).call("GET", DOMAINS));
-  const secure = domains.filter((domain) => field(domain, "secure") === true);
+  const secure = domains
+    .filter((domain) => field(domain, "secure") === true)
+    .toSorted((one, other) => endOf(one).localeCompare(endOf(other)));
   if (options.json) return printJson(secure);
   printTable(
-    secure.toSorted((one, other) => endOf(one).localeCompare(endOf(other))),
+    secure,
     [
       { title: "DOMAIN", value: (domain) => field(domain, "domain"), flexible: true },
-      {
-        title: "CERTIFICATE",
-        value: (domain) => field(field(domain, "status"), "tls_status") ?? "none here",
-      },
+      { title: "CERTIFICATE", value: (domain) => certificateWord(domain) ?? "none here" },
       { title: "RENEWED BY", value: renewedBy },
       { title: "EXPIRES", value: (domain) => endOf(domain).slice(0, 10) },
       { title: "PROBLEM", value: (domain) => certificateOf(domain, "error_code") ?? "" },
@@ -30,8 +29,11 @@ export async function listCertificates(options: CertificateOptions): Promise<voi
 }
 
 export async function renewCertificate(domain: string, options: CertificateOptions): Promise<void> {
-  const path = `${DOMAINS}/${encodeURIComponent(domain)}/certificate/renew`;
-  const results = field(await connect(options).call("POST", path), "results");
+  const remote = connect(options);
+  const reply = await remote
+    .call("POST", `${pathOf(domain)}/certificate/renew`)
+    .catch(tellingOwner(domain, remote, options));
+  const results = field(reply, "results");
   if (options.json) return printJson(results);
   console.log(plain(field(results, "message")));
 }

@@ -4,8 +4,10 @@ import { styleText } from "node:util";
 
 import { AppError } from "../domain/errors.ts";
 import { confirmByName } from "./confirm.ts";
-import { plain, printFacts, printJson, printTable } from "./output.ts";
+import { DOMAINS, pathOf, tellingOwner } from "./named-domain.ts";
+import { complain, plain, printFacts, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type Remote, type RemoteOptions } from "./remote.ts";
+import { certificateWord, domainWord } from "./state-words.ts";
 
 export interface OutputOptions extends RemoteOptions {
   readonly json?: true;
@@ -20,7 +22,6 @@ export interface RemoveDomainOptions extends OutputOptions {
   readonly yes?: true;
 }
 
-const DOMAINS = "/api/v1/tracking-domains";
 const WAIT_BETWEEN_MS = 5000;
 const MAX_WAIT_SECONDS = 86_400;
 /** A verification that has a certificate issued takes up to half a minute. */
@@ -40,13 +41,25 @@ export async function addDomain(domain: string, options: AddDomainOptions): Prom
 
 export async function listDomains(options: OutputOptions & { readonly default?: true }): Promise<void> {
   const query = options.default ? { default: "true" } : {};
-  const domains = listOf(await connect(options).call("GET", DOMAINS, { query }));
+  const remote = connect(options);
+  const domains = listOf(await remote.call("GET", DOMAINS, { query }));
   if (options.json) return printJson(domains);
+  const isAnySecure = domains.some((domain) => field(domain, "secure") === true);
+  const isAnyInvalid = domains.some((domain) => field(field(domain, "status"), "cname_status") === "invalid");
+  const [onHttp, elsewhere] = await Promise.all([
+    isAnySecure ? namesWhere(remote, { https_works: "false" }) : NO_NAMES,
+    isAnyInvalid ? namesWhere(remote, { points_elsewhere: "true" }) : NO_NAMES,
+  ]);
+  const status = (domain: unknown): string => {
+    const name = field(domain, "domain");
+    const about = { usesHttpForNow: onHttp.has(name), pointsElsewhere: elsewhere.has(name) };
+    return domainWord(domain, { nowMs: Date.now(), ...about });
+  };
   printTable(
     domains,
     [
       { title: "DOMAIN", value: (domain) => field(domain, "domain"), flexible: true },
-      { title: "STATUS", value: statusInWords },
+      { title: "STATUS", value: status },
       { title: "HTTPS", value: httpsInWords },
       { title: "DEFAULT", value: (domain) => (field(domain, "default") === true ? "default" : "") },
       { title: "SUBACCOUNT", value: (domain) => field(domain, "subaccount_id") ?? "" },
@@ -62,38 +75,42 @@ export async function showDomain(domain: string, options: OutputOptions): Promis
     remote.call("GET", `${pathOf(domain)}/checks`),
   ]);
   const [facts, evidence] = [field(found, "results"), field(checks, "results")];
-  if (options.json) return printJson({ ...Object(facts), checks: field(evidence, "checks") });
+  const past = field(evidence, "checks");
+  if (options.json) return printJson({ ...Object(facts), checks: past });
+  const newestCheck: unknown = Array.isArray(past) ? past[0] : undefined;
+  const usesHttpForNow = field(evidence, "https_works") === false;
+  const pointsElsewhere = field(evidence, "points_elsewhere") === true;
   const record = field(evidence, "dns_record");
   printFacts([
     ["Domain", field(facts, "domain")],
-    ["Status", statusInWords(facts)],
+    ["Status", domainWord(facts, { nowMs: Date.now(), usesHttpForNow, pointsElsewhere })],
     ["HTTPS", httpsInWords(facts)],
     ["Default", field(facts, "default") === true ? "yes" : "no"],
     ["Subaccount", field(facts, "subaccount_id")],
     ["DNS record", record === undefined ? undefined : recordInWords(record)],
     ["Next check", field(evidence, "next_check_at")],
   ]);
-  const past = field(evidence, "checks");
-  if (Array.isArray(past) && past.length > 0) tellCheck(past[0]);
+  if (newestCheck !== undefined) tellCheck(newestCheck);
 }
 
 /** Exit code 1, with what was found and what to change, when it fails. */
 export async function verifyDomain(domain: string, options: OutputOptions): Promise<void> {
   const remote = connect(options);
   try {
-    const reply = await remote.call("POST", `${pathOf(domain)}/verify`, { timeoutMs: VERIFY_TIMEOUT_MS });
+    const reply = await remote
+      .call("POST", `${pathOf(domain)}/verify`, { timeoutMs: VERIFY_TIMEOUT_MS })
+      .catch(tellingOwner(domain, remote, options));
     const status = field(reply, "results");
     if (options.json) return printJson(status);
-    console.log(`${plain(domain)}: ${statusInWords({ status })}`);
+    console.log(`${plain(domain)}: ${verifiedInWords(status)}`);
     if (field(status, "verified") !== true) process.exitCode = 1;
   } catch (error) {
-    if (!(error instanceof AppError) || error.code === "not_found" || error.code === "unavailable")
-      throw error;
+    if (!(error instanceof AppError) || isHopeless(error) || error.code === "unavailable") throw error;
     const evidence = field(await remote.call("GET", `${pathOf(domain)}/checks`), "results");
     const past = field(evidence, "checks");
     process.exitCode = 1;
     if (options.json) return printJson({ error: error.message, check: Array.isArray(past) ? past[0] : null });
-    console.error(error.message);
+    complain(error.message);
     if (Array.isArray(past) && past.length > 0) tellCheck(past[0]);
   }
 }
@@ -103,7 +120,8 @@ export async function setDefaultDomain(
   options: OutputOptions & { readonly unset?: true },
 ): Promise<void> {
   const body = { default: !options.unset };
-  await connect(options).call("PUT", pathOf(domain), { body });
+  const remote = connect(options);
+  await remote.call("PUT", pathOf(domain), { body }).catch(tellingOwner(domain, remote, options));
   if (options.json) return printJson({ domain, ...body });
   console.log(
     options.unset
@@ -116,7 +134,7 @@ export async function removeDomain(domain: string, options: RemoveDomainOptions)
   const remote = connect(options);
   if (!options.yes)
     await confirmByName(domain, "links that were already sent keep working; new mail does not use it.");
-  await remote.call("DELETE", pathOf(domain));
+  await remote.call("DELETE", pathOf(domain)).catch(tellingOwner(domain, remote, options));
   if (options.json) return printJson({ domain, deleted: true });
   console.log(`${plain(domain)} is deleted. Links that were already sent keep working.`);
 }
@@ -128,16 +146,38 @@ async function waitUntilVerified(
 ): Promise<void> {
   const giveUpMs = performance.now() + seconds * 1000;
   for (;;) {
-    try {
-      const reply = await remote.call("POST", `${pathOf(domain)}/verify`, { timeoutMs: VERIFY_TIMEOUT_MS });
-      if (json) return printJson({ domain, status: field(reply, "results") });
-      return console.log(styleText("green", `${domain} is verified.`));
-    } catch (error) {
-      if (!(error instanceof AppError) || performance.now() + WAIT_BETWEEN_MS > giveUpMs) throw error;
-      console.error(`Not yet: ${error.message}`);
+    const reply = await remote
+      .call("POST", `${pathOf(domain)}/verify`, { timeoutMs: VERIFY_TIMEOUT_MS })
+      .catch(hopefulFailure);
+    const isLast = performance.now() + WAIT_BETWEEN_MS > giveUpMs;
+    if (reply instanceof AppError) {
+      if (isLast) throw reply;
+      complain(`Not yet: ${reply.message}`);
+    } else {
+      const status = field(reply, "results");
+      if (isLast || field(status, "verified") === true) return tellVerification(domain, status, json);
+      complain(`Not yet: ${verifiedInWords(status)}`);
     }
     await sleep(WAIT_BETWEEN_MS);
   }
+}
+
+function tellVerification(domain: string, status: unknown, json: true | undefined): void {
+  const isVerified = field(status, "verified") === true;
+  if (!isVerified) process.exitCode = 1;
+  if (json) printJson({ domain, status });
+  else if (isVerified) console.log(styleText("green", `${plain(domain)} is verified.`));
+  else complain(`${plain(domain)} is not verified: ${verifiedInWords(status)}`);
+}
+
+function hopefulFailure(error: unknown): AppError {
+  if (error instanceof AppError && !isHopeless(error)) return error;
+  throw error;
+}
+
+/** Another attempt would fail as well. */
+function isHopeless({ code }: AppError): boolean {
+  return code === "unauthorized" || code === "forbidden" || code === "not_found";
 }
 
 function parseWait(text: string): number {
@@ -182,34 +222,30 @@ function tellCheck(check: unknown): void {
   }
 }
 
-function pathOf(domain: string): string {
-  return `${DOMAINS}/${encodeURIComponent(domain)}`;
-}
-
 function recordInWords(record: unknown): string {
   return `${plain(field(record, "type"))} ${plain(field(record, "name"))} → ${plain(field(record, "value"))}`;
 }
 
-/** The words that the console uses too. */
-function statusInWords(domain: unknown): string {
-  const status = field(domain, "status");
-  if (field(status, "compliance_status") === "blocked") return "Blocked";
-  switch (field(status, "cname_status")) {
-    case "valid":
-      return "Verified";
-    case "pending":
-      return "Waiting for DNS";
-    case "invalid":
-      return "Points elsewhere";
-    default:
-      return "Not verified";
-  }
+/** What a verification answers is a domain's status alone. */
+function verifiedInWords(status: unknown): string {
+  return domainWord({ status }, { nowMs: Date.now() });
+}
+
+const NO_NAMES: ReadonlySet<unknown> = new Set();
+
+/** What a domain's own reply does not say, a filter of the list does. */
+async function namesWhere(
+  remote: Remote,
+  query: Readonly<Record<string, string>>,
+): Promise<ReadonlySet<unknown>> {
+  const reply = await remote.call("GET", DOMAINS, { query });
+  return new Set(listOf(reply).map((domain) => field(domain, "domain")));
 }
 
 function httpsInWords(domain: unknown): string {
   if (field(domain, "secure") !== true) return "off";
   const expires = field(field(domain, "tls_certificate"), "expires_at");
-  const state = field(field(domain, "status"), "tls_status");
-  if (typeof expires === "string") return `${plain(state ?? "valid")}, until ${plain(expires).slice(0, 10)}`;
-  return state === undefined ? "on" : plain(state);
+  const word = certificateWord(domain);
+  if (typeof expires === "string") return `${word ?? "on"}, until ${plain(expires).slice(0, 10)}`;
+  return word ?? "on";
 }

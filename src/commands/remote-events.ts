@@ -4,7 +4,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../domain/errors.ts";
 import { type EventOptions, filtersOf } from "./event-options.ts";
 import { readEventStream } from "./event-stream.ts";
-import { type Column, printJson, printRow, printTable, write } from "./output.ts";
+import {
+  type Column,
+  complain,
+  endWithItsReader,
+  printJson,
+  printRow,
+  printTable,
+  toJson,
+  write,
+} from "./output.ts";
 import { connect, field, listOf, type Remote } from "./remote.ts";
 
 const EVENTS = "/api/v1/events/message";
@@ -35,6 +44,7 @@ export async function searchEvents(options: EventOptions): Promise<void> {
 /** Until it is interrupted: a connection that breaks is made anew, and goes on where it was. */
 export async function tailEvents(options: EventOptions): Promise<void> {
   const remote = connect(options);
+  endWithItsReader();
   let lastId: string | undefined;
   let isBroken = false;
   for (;;) {
@@ -49,7 +59,7 @@ export async function tailEvents(options: EventOptions): Promise<void> {
     } catch (error) {
       // What never worked is not waited for.
       if (!(error instanceof AppError) || error.code !== "unavailable" || lastId === undefined) throw error;
-      if (!isBroken) console.error(`Trying again until it works: ${error.message}`);
+      if (!isBroken) complain(`Trying again until it works: ${error.message}`);
       isBroken = true;
     }
     await sleep(RECONNECT_MS);
@@ -57,8 +67,9 @@ export async function tailEvents(options: EventOptions): Promise<void> {
 }
 
 async function tell(data: string, json: true | undefined): Promise<void> {
-  if (json) return write(`${data}\n`);
-  printRow(JSON.parse(data) as unknown, COLUMNS);
+  const event: unknown = JSON.parse(data);
+  if (json) return write(`${toJson(event)}\n`);
+  printRow(event, COLUMNS);
 }
 
 async function* pages(remote: Remote, options: EventOptions, perPage: number): AsyncGenerator<unknown> {

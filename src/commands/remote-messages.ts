@@ -2,8 +2,11 @@
 import { isUtf8 } from "node:buffer";
 
 import { AppError } from "../domain/errors.ts";
-import { plain, printFacts, printJson } from "./output.ts";
+import { CONTENT_TYPES } from "./content-types.ts";
+import { plain, printFacts, printJson, write } from "./output.ts";
 import { connect, field, type Remote, type RemoteOptions } from "./remote.ts";
+import { wordFor } from "./state-words.ts";
+import { LINK_WORDS, PART_WORDS, UNTRACKED_WORDS } from "./wrap-words.ts";
 
 export interface WrapCommandOptions extends RemoteOptions {
   readonly to?: string;
@@ -16,9 +19,9 @@ export interface WrapCommandOptions extends RemoteOptions {
   readonly json?: true;
 }
 
-const TYPES = ["html", "text", "amp_html", "message"] as const;
-type ContentType = (typeof TYPES)[number];
+type ContentType = (typeof CONTENT_TYPES)[number];
 
+const WRAP = "/api/v1/wrap";
 const MAX_INPUT_BYTES = 64 * 1024 * 1024;
 /** RFC 5322 section 3.6: a message begins with header fields. */
 const LOOKS_LIKE_A_MESSAGE = /^(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+\r?\n/;
@@ -28,16 +31,18 @@ export async function wrapInput(options: WrapCommandOptions): Promise<void> {
   const input = await readInput();
   const type = parseType(options.type, input);
   // It would travel as JSON: other bytes would come back as other characters.
-  if (!isUtf8(input)) {
+  const isText = isUtf8(input);
+  if (!isText && (type !== "message" || options.json)) {
     throw new AppError(
       "invalid_utf8",
-      "What came in is not UTF-8. A whole message of any bytes goes to POST /api/v1/wrap as message/rfc822 (docs/wrapping.md).",
+      "What came in is not UTF-8: only a whole message may be so, and without --json.",
     );
   }
   if (options.to === undefined && options.dryRun === undefined) {
     throw new AppError("missing_field", "--to ADDRESS says who the mail is for (or use --dry-run)");
   }
   const remote = connect(options);
+  if (!isText) return wrapBytes(remote, input, options);
   const reply = await wrapped(remote, { input, type, options });
   const results = field(reply, "results");
   if (options.json) return printJson(results);
@@ -84,29 +89,49 @@ function wrapped(
     ...(options.sendingDomain === undefined ? {} : { sending_domain: options.sendingDomain }),
     ...(options.campaign === undefined ? {} : { campaign_id: options.campaign }),
   };
-  return remote.call("POST", "/api/v1/wrap", { body });
+  return remote.call("POST", WRAP, { body });
+}
+
+/** A message of any bytes, as they are; what was done to it is asked for apart. */
+async function wrapBytes(remote: Remote, input: Buffer, options: WrapCommandOptions): Promise<void> {
+  const { to = "somebody@example.com", trackingDomain, sendingDomain, campaign } = options;
+  const query = {
+    rcpt_to: to,
+    tracking_domain: trackingDomain,
+    sending_domain: sendingDomain,
+    campaign_id: campaign,
+  };
+  const sent = { body: input, contentType: "message/rfc822", query };
+  if (!options.dryRun) {
+    const response = await remote.open("POST", WRAP, sent);
+    // Only once it is whole: half a message must not go out.
+    await write(Buffer.from(await response.arrayBuffer()));
+  }
+  if (!options.report && !options.dryRun) return;
+  const reply = await remote.call("POST", WRAP, { ...sent, query: { ...query, dry_run: "true" } });
+  tellReport(field(reply, "results"));
 }
 
 function tellReport(results: unknown): void {
   const domain = field(results, "tracking_domain");
   console.error(
     domain === undefined
-      ? `Untracked: ${plain(field(results, "untracked_reason"))}`
+      ? plain(wordFor(field(results, "untracked_reason"), UNTRACKED_WORDS))
       : `Tracking domain: ${plain(domain)}`,
   );
-  const links = asList(field(results, "links"));
-  for (const link of links) {
+  for (const link of asList(field(results, "links"))) {
     const mark = field(link, "tracked") === true ? "tracked  " : "untouched";
-    const reason = field(link, "reason");
-    console.error(
-      `${mark}  ${plain(field(link, "part"))}  ${plain(field(link, "url"))}${reason === undefined ? "" : `  (${plain(reason)})`}`,
-    );
+    const where = `${mark}  ${plain(field(link, "part"))}  ${plain(field(link, "url"))}`;
+    console.error(`${where}${inBrackets(wordFor(field(link, "reason"), LINK_WORDS))}`);
   }
   for (const part of asList(field(results, "skipped"))) {
-    console.error(
-      `part left alone  ${plain(field(part, "content_type"))}  (${plain(field(part, "reason"))})`,
-    );
+    const reason = wordFor(field(part, "reason"), PART_WORDS);
+    console.error(`part left alone  ${plain(field(part, "content_type"))}${inBrackets(reason)}`);
   }
+}
+
+function inBrackets(reason: unknown): string {
+  return reason === undefined ? "" : `  (${plain(reason)})`;
 }
 
 async function readInput(): Promise<Buffer> {
@@ -127,9 +152,9 @@ function parseType(text: string | undefined, input: Buffer): ContentType {
   if (text === undefined) {
     return LOOKS_LIKE_A_MESSAGE.test(input.toString("latin1", 0, 4096)) ? "message" : "html";
   }
-  const type = TYPES.find((candidate) => candidate === text);
+  const type = CONTENT_TYPES.find((candidate) => candidate === text);
   if (type === undefined)
-    throw new AppError("invalid_parameters", `--type must be one of ${TYPES.join(", ")}`);
+    throw new AppError("invalid_parameters", `--type must be one of ${CONTENT_TYPES.join(", ")}`);
   return type;
 }
 

@@ -7,6 +7,7 @@ import { type Column, plain, printFacts, printJson, printTable } from "./output.
 import { connect, field, listOf } from "./remote.ts";
 import type { OutputOptions } from "./remote-domains.ts";
 import { readSecrets, withoutSecrets } from "./secrets-file.ts";
+import { BATCH_WORDS, REPLAY_WORDS, webhookWord, whoseEvents, wordFor } from "./state-words.ts";
 import { parseTime } from "./time-ago.ts";
 
 export interface CreateWebhookOptions extends OutputOptions {
@@ -36,24 +37,37 @@ const TEST_TIMEOUT_MS = 60_000;
 
 const WEBHOOK_COLUMNS: readonly Column<unknown>[] = [
   { title: "ID", value: (webhook) => field(webhook, "id") },
-  { title: "ACTIVE", value: activeInWords },
+  { title: "STATE", value: webhookWord },
   { title: "NAME", value: (webhook) => field(webhook, "name"), flexible: true },
   { title: "TARGET", value: (webhook) => field(webhook, "target"), flexible: true },
+  { title: "WHOSE EVENTS", value: whoseEvents, flexible: true },
 ];
 const BATCH_COLUMNS: readonly Column<unknown>[] = [
   { title: "BATCH", value: (batch) => field(batch, "batch_id") },
-  { title: "STATE", value: (batch) => field(batch, "state") },
-  { title: "TRIES", value: (batch) => field(batch, "attempts") },
+  { title: "STATE", value: (batch) => wordFor(field(batch, "state"), BATCH_WORDS) },
+  { title: "ATTEMPTS", value: (batch) => field(batch, "attempts") },
   {
     title: "ANSWER",
     value: (batch) => field(batch, "response_code") ?? field(batch, "failure_code"),
     flexible: true,
   },
-  { title: "LAST TRY", value: (batch) => timeInWords(field(batch, "ts")), flexible: true },
+  { title: "LAST ATTEMPT", value: (batch) => timeInWords(field(batch, "ts")), flexible: true },
+];
+const DELIVERY_COLUMNS: readonly Column<unknown>[] = [
+  { title: "BATCH", value: (batch) => field(batch, "batch_id") },
+  { title: "EVENTS", value: (batch) => field(batch, "events") },
+  { title: "ATTEMPTS", value: (batch) => field(batch, "attempts") },
+  { title: "ANSWER", value: (batch) => field(batch, "response_code"), flexible: true },
+  { title: "MS", value: (batch) => field(batch, "latency"), flexible: true },
+  { title: "ARRIVED", value: (batch) => timeInWords(field(batch, "ts")), flexible: true },
 ];
 const REPLAY_COLUMNS: readonly Column<unknown>[] = [
   { title: "REPLAY", value: (replay) => field(replay, "id") },
-  { title: "STATUS", value: (replay) => field(replay, "status") },
+  {
+    title: "STATUS",
+    value: (replay) => wordFor(field(replay, "status"), REPLAY_WORDS),
+    flexible: true,
+  },
   { title: "DONE", value: (replay) => `${plain(field(replay, "progress"))} %` },
   { title: "EVENTS", value: (replay) => field(replay, "sent_events") },
   { title: "DEAD", value: (replay) => field(replay, "dead_batches"), flexible: true },
@@ -94,13 +108,13 @@ export async function showWebhook(id: string, options: OutputOptions): Promise<v
     ["Id", field(webhook, "id")],
     ["Name", field(webhook, "name")],
     ["Target", field(webhook, "target")],
-    ["Active", activeInWords(webhook)],
+    ["State", webhookWord(webhook)],
     ["Kind", field(webhook, "kind")],
     ["Events", Array.isArray(events) ? events.join(", ") : undefined],
     ["Authentication", field(webhook, "auth_type")],
     ["Custom headers", headers.join(", ")],
-    ["Subaccount", field(webhook, "subaccount_id")],
-    ["Last success", field(webhook, "last_successful")],
+    ["Whose events", whoseEvents(webhook)],
+    ["Last delivery", field(webhook, "last_successful")],
     ["Last failure", field(webhook, "last_failure")],
   ]);
 }
@@ -147,13 +161,16 @@ export async function testWebhook(id: string, options: OutputOptions): Promise<v
 
 export async function listBatches(
   id: string,
-  options: OutputOptions & { readonly dead?: true },
+  options: OutputOptions & { readonly dead?: true; readonly delivered?: true },
 ): Promise<void> {
-  const query = options.dead ? { state: "dead" } : {};
+  const [query, empty] = options.delivered
+    ? [{ state: "delivered" }, "No batch has arrived yet."]
+    : options.dead
+      ? [{ state: "dead" }, "No batch was given up."]
+      : [{}, "No batch has failed in the last 24 hours. See what arrived with --delivered."];
   const batches = listOf(await connect(options).call("GET", `${pathOf(id)}/batch-status`, { query }));
   if (options.json) return printJson(batches);
-  const empty = options.dead ? "No batch was given up." : "No batch has failed in the last 24 hours.";
-  printTable(batches, BATCH_COLUMNS, empty);
+  printTable(batches, options.delivered ? DELIVERY_COLUMNS : BATCH_COLUMNS, empty);
 }
 
 export async function replayWebhook(id: string, options: ReplayOptions): Promise<void> {
@@ -202,12 +219,6 @@ export async function rotateSecret(
 
 function parseList(text: string | undefined): readonly string[] | undefined {
   return text?.split(",").map((entry) => entry.trim());
-}
-
-function activeInWords(webhook: unknown): string {
-  if (field(webhook, "active") === true) return "yes";
-  const reason = field(webhook, "inactive_reason");
-  return reason === undefined ? "no" : plain(reason);
 }
 
 function timeInWords(time: unknown): string {

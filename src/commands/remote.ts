@@ -1,20 +1,11 @@
-/**
- * A running server, as commands talk to it. Which one, and with which key: flags, else the environment, else a profile,
- * else the server that this machine's configuration describes with the key it wrote to its data directory.
- */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseEnv } from "node:util";
-
-import { clientEnvironment, loadConfig } from "../config.ts";
+/** A running server, as commands talk to it. */
 import { AppError, type ErrorCode } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
-import { inUrl, reachable } from "./local-address.ts";
+import { httpsFetch, type Trust } from "./https-fetch.ts";
+import { plain } from "./output.ts";
+import { type AddressOptions, findAddress } from "./server-address.ts";
 
-export interface RemoteOptions {
-  readonly url?: string;
-  readonly key?: string;
-  readonly profile?: string;
+export interface RemoteOptions extends AddressOptions {
   readonly subaccount?: string;
 }
 
@@ -35,26 +26,26 @@ export interface Remote {
   open(method: string, path: string, options?: CallOptions): Promise<Response>;
 }
 
-interface Address {
-  readonly url: string;
-  readonly key: string;
-}
-
 const TIMEOUT_MS = 90_000;
 const MAX_REPLY_BYTES = 256 * 1024 * 1024;
-const PROFILE_NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Nothing is sent yet. Throws when no server or key is named anywhere. Warns when the key would cross a network in clear. */
 export function connect(options: RemoteOptions, warn: (line: string) => void = console.error): Remote {
-  const { url, key } = findAddress(options);
+  const { url, key, ...trust } = findAddress(options);
   const base = parseUrl(url);
   if (base.protocol === "http:" && !isLocalhost(base.hostname) && !LOOPBACK.test(base.hostname)) {
     warn(`Warning: the key crosses the network to ${base.host} in clear. Use https.`);
   }
   const headers = { authorization: key, ...subaccountHeader(options.subaccount) };
   const send = (method: string, path: string, given: CallOptions, signal: AbortSignal): Promise<Response> =>
-    request(new URL(`${base.pathname.replace(/\/+$/, "")}${path}`, base), { method, headers, given, signal });
+    request(new URL(`${base.pathname.replace(/\/+$/, "")}${path}`, base), {
+      method,
+      headers,
+      given,
+      signal,
+      trust,
+    });
   return {
     url: base.href.replace(/\/+$/, ""),
     call: async (method, path, given = {}) => {
@@ -71,56 +62,6 @@ export function connect(options: RemoteOptions, warn: (line: string) => void = c
       }
     },
   };
-}
-
-function findAddress(options: RemoteOptions): Address {
-  const environment = clientEnvironment();
-  const profile = readProfile(options.profile ?? environment.profile, environment.configHome);
-  const url = options.url ?? environment.url ?? profile?.url;
-  const key = options.key ?? environment.key ?? profile?.key;
-  if (url !== undefined && key !== undefined) return { url, key };
-  const local = url === undefined ? localServer() : undefined;
-  if (local !== undefined) return { url: local.url, key: key ?? local.key };
-  throw new AppError(
-    "invalid_parameters",
-    url === undefined
-      ? "No server is named. Use --url and --key, WAYPOST_URL and WAYPOST_API_KEY, or a profile (docs/command-line.md)."
-      : `No key is given for ${url}. Use --key, WAYPOST_API_KEY, or a profile (docs/command-line.md).`,
-  );
-}
-
-/** A profile is a file of `WAYPOST_URL=…` and `WAYPOST_API_KEY=…`. Only one that was asked for by name must be there. */
-function readProfile(
-  name: string | undefined,
-  configHome: string,
-): { readonly url: string | undefined; readonly key: string | undefined } | undefined {
-  if (name !== undefined && !PROFILE_NAME.test(name)) {
-    throw new AppError("invalid_parameters", "A profile's name has letters, digits, - and _ only");
-  }
-  const path = join(configHome, "waypost", `${name ?? "default"}.profile`);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    // The default one is optional.
-    if (name === undefined) return undefined;
-    throw new AppError("invalid_parameters", `There is no profile ${path}`);
-  }
-  const { WAYPOST_URL: url, WAYPOST_API_KEY: key } = parseEnv(text);
-  return { url, key };
-}
-
-/** The server of this machine, when it left its first key in the data directory. */
-function localServer(): Address | undefined {
-  try {
-    const { config } = loadConfig();
-    const key = config.apiKey ?? readFileSync(join(config.dataDir, "first-key"), "utf8").trim();
-    const scheme = config.apiTlsCertFile === undefined ? "http" : "https";
-    return { url: `${scheme}://${inUrl(reachable(config.apiListen.host))}:${config.apiListen.port}`, key };
-  } catch {
-    // No configuration or no key here: the caller says what is missing.
-    return undefined;
-  }
 }
 
 function parseUrl(text: string): URL {
@@ -144,9 +85,10 @@ interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly given: CallOptions;
   readonly signal: AbortSignal;
+  readonly trust: Trust;
 }
 
-async function request(url: URL, { method, given, signal, ...outgoing }: Outgoing): Promise<Response> {
+async function request(url: URL, { method, given, signal, trust, ...outgoing }: Outgoing): Promise<Response> {
   const headers = { ...outgoing.headers, ...given.headers };
   for (const [name, value] of Object.entries(given.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, value);
@@ -154,13 +96,17 @@ async function request(url: URL, { method, given, signal, ...outgoing }: Outgoin
   const { body, contentType = "application/json" } = given;
   const content =
     body === undefined
-      ? {}
+      ? { headers }
       : {
           body: Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body),
           headers: { ...headers, "content-type": contentType },
         };
+  const outgoingRequest = { method, signal, ...content };
+  const isTrustedAsUsual = trust.extraCa.length === 0 && trust.certificateName === undefined;
   try {
-    return await fetch(url, { method, headers, redirect: "manual", signal, ...content });
+    return url.protocol === "http:" || isTrustedAsUsual
+      ? await fetch(url, { redirect: "manual", ...outgoingRequest })
+      : await httpsFetch(url, outgoingRequest, trust);
   } catch (error) {
     throw new AppError("unavailable", `${url.origin} does not answer: ${reasonOf(error)}`, { cause: error });
   }
@@ -184,18 +130,20 @@ async function succeeded(response: Response): Promise<Response> {
 }
 
 function codeOf(status: number): ErrorCode {
+  if (status === 401) return "unauthorized";
+  if (status === 403) return "forbidden";
   if (status === 404) return "not_found";
   return status >= 500 ? "unavailable" : "invalid_parameters";
 }
 
-/** SparkPost's error bodies: `{errors: [{message, description?, code?}]}`. */
+/** SparkPost's error bodies: `{errors: [{message, description?, code?}]}`. A line each, whatever the server says. */
 function describeErrors(body: unknown): string | undefined {
   const errors = field(body, "errors");
   if (!Array.isArray(errors) || errors.length === 0) return undefined;
   return errors
     .map((error) => {
       const [message, description] = [field(error, "message"), field(error, "description")];
-      return typeof description === "string" ? `${String(message)}: ${description}` : String(message);
+      return typeof description === "string" ? `${plain(message)}: ${plain(description)}` : plain(message);
     })
     .join("\n");
 }

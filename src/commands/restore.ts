@@ -13,6 +13,7 @@ import { restoreStore } from "../store/copy-store.ts";
 import { openStore, type StoreLocation } from "../store/open-store.ts";
 import { lockDataDirectory } from "../supervisor.ts";
 import { SECRET_FILE } from "./backup.ts";
+import { createReadingBar } from "./output.ts";
 
 /** In the data directory, so that renaming what is in it into place crosses no file system. */
 const STAGING_FOLDER = ".restoring";
@@ -23,15 +24,10 @@ const NOBODYS = /^(?:supervisor\.lock(?:-journal)?|\.restoring)$/;
 export async function restore(source: string, config: Config): Promise<void> {
   const folder = resolve(source);
   console.log("Checking the backup");
-  const manifest = await checkBackup(folder);
+  const bar = createReadingBar();
+  const manifest = await checkBackup(folder, bar.show).finally(bar.end);
   refuseOtherStore(manifest, config);
-  const secret = config.secret ?? readIfThere(join(folder, SECRET_FILE));
-  if (secret === undefined) {
-    throw new AppError(
-      "unavailable",
-      "The backup holds no secret: set WAYPOST_SECRET to the one it was made with",
-    );
-  }
+  const check = manifest.store === "none" ? async () => undefined : storeCheck(folder, config);
   const lock = lockDataDirectory(config.dataDir);
   const staging = join(config.dataDir, STAGING_FOLDER);
   try {
@@ -39,7 +35,7 @@ export async function restore(source: string, config: Config): Promise<void> {
     rmSync(staging, { recursive: true, force: true });
     mkdirSync(staging, { mode: 0o700 });
     await fill({ folder, staging, manifest, config });
-    await tryStore(locationIn(staging, config), secret);
+    await check(locationIn(staging, config));
     for (const name of readdirSync(staging)) renameSync(join(staging, name), join(config.dataDir, name));
   } finally {
     rmSync(staging, { recursive: true, force: true });
@@ -59,11 +55,13 @@ interface Restoration {
 
 async function fill({ folder, staging, manifest, config }: Restoration): Promise<void> {
   const paths = manifest.files.map(({ path }) => path);
-  await restoreStore(locationIn(staging, config), folder, {
-    paths,
-    environment: foreignEnvironment(),
-    onFile: (path) => console.log(`Restoring ${path}`),
-  });
+  if (manifest.store !== "none") {
+    await restoreStore(locationIn(staging, config), folder, {
+      paths,
+      environment: foreignEnvironment(),
+      onFile: (path) => console.log(`Restoring ${path}`),
+    });
+  }
   const rest = paths.filter((path) => path.startsWith(`${SPOOL_FOLDER}/`) || path === SECRET_FILE);
   for (const path of rest) {
     mkdirSync(dirname(join(staging, path)), { recursive: true, mode: 0o700 });
@@ -75,6 +73,18 @@ function locationIn(staging: string, config: Config): StoreLocation {
   return config.databaseUrl === undefined
     ? { kind: "sqlite", dir: staging }
     : { kind: "postgres", url: config.databaseUrl };
+}
+
+/** Throws when nobody knows the secret that the store was made with. */
+function storeCheck(folder: string, config: Config): (location: StoreLocation) => Promise<void> {
+  const secret = config.secret ?? readIfThere(join(folder, SECRET_FILE));
+  if (secret === undefined) {
+    throw new AppError(
+      "unavailable",
+      "The backup holds no secret: set WAYPOST_SECRET to the one it was made with",
+    );
+  }
+  return (location) => tryStore(location, secret);
 }
 
 /** Brings the schema up to date, and throws when it is a newer version's or the secret is not the one that sealed its keys. */
@@ -89,7 +99,13 @@ async function tryStore(location: StoreLocation, secret: string): Promise<void> 
 
 function refuseOtherStore({ store }: BackupManifest, { databaseUrl }: Config): void {
   const here = databaseUrl === undefined ? "sqlite" : "postgres";
-  if (store === here) return;
+  if (store === "none" && databaseUrl === undefined) {
+    throw new AppError(
+      "unavailable",
+      "The backup is a spool alone: set WAYPOST_DATABASE_URL to the installation's database, where its events belong",
+    );
+  }
+  if (store === here || store === "none") return;
   throw new AppError(
     "unavailable",
     store === "postgres"

@@ -1,6 +1,5 @@
 /** `--secrets FILE`: what a webhook's target asks for, in the API's own fields. On a command line everybody on the machine could read it. */
-import { readFile } from "node:fs/promises";
-import { text } from "node:stream/consumers";
+import { createReadStream } from "node:fs";
 
 import { AppError } from "../domain/errors.ts";
 import { plain } from "./output.ts";
@@ -12,7 +11,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   "auth_token",
   "custom_headers",
 ]);
-const MAX_CHARS = 65_536;
+const MAX_BYTES = 65_536;
 
 /** `-` is standard input. Nothing without a file. */
 export async function readSecrets(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -29,18 +28,27 @@ export function withoutSecrets(body: Readonly<Record<string, unknown>>): Readonl
 }
 
 async function readText(file: string): Promise<string> {
+  if (file.trimStart().startsWith("{")) throw invalid("needs a file's name, not what belongs into the file");
+  const chunks: Buffer[] = [];
+  let bytes = 0;
   try {
-    return file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
+    for await (const chunk of file === "-" ? process.stdin : createReadStream(file)) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) break;
+    }
   } catch (error) {
-    throw invalid(error instanceof Error ? error.message : String(error));
+    throw invalid(plain(error instanceof Error ? error.message : String(error)));
   }
+  if (bytes > MAX_BYTES) throw invalid(`more than ${MAX_BYTES} bytes`);
+  // Leaves out a byte order mark.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 /** Says nothing of the text: JSON.parse would quote it. */
 function parse(json: string): Readonly<Record<string, unknown>> {
   const example = '{"auth_type":"basic","auth_credentials":{"username":"…","password":"…"}}';
   const isNot = invalid(`not a JSON object such as ${example}`);
-  if (json.length > MAX_CHARS) throw isNot;
   let found: unknown;
   try {
     found = JSON.parse(json);

@@ -1,60 +1,100 @@
-/** `waypost subaccounts …` */
-import type { Config } from "../config.ts";
+/** `waypost subaccounts …`: subaccounts, of a server that is named or in this machine's store. */
 import { AppError } from "../domain/errors.ts";
-import { PRIVACY_MODES } from "../domain/privacy.ts";
-import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
+import { PRIVACY_MODES, type PrivacyMode } from "../domain/privacy.ts";
+import { SUBACCOUNT_STATUSES, type SubaccountChange } from "../domain/subaccount.ts";
+import { localSubaccounts } from "./local-subaccounts.ts";
 import { plain, printJson, printTable } from "./output.ts";
-import { withStore } from "./with-store.ts";
+import { type Place, tellServer } from "./place.ts";
+import { field } from "./remote.ts";
+import { remoteSubaccounts } from "./remote-subaccounts.ts";
 
-const MAX_NAME_LENGTH = 1024;
-
-export async function createSubaccount(name: string, config: Config): Promise<void> {
-  if (name.trim() === "" || name.length > MAX_NAME_LENGTH) {
-    throw new AppError("invalid_parameters", `The name must have 1 to ${MAX_NAME_LENGTH} characters`);
-  }
-  await withStore(config, async (store) => {
-    const { id } = await store.subaccounts.create(name, Date.now());
-    console.log(`Subaccount ${id} (${plain(name)}) is created.`);
-  });
+export interface Subaccounts {
+  /** Answers its number. */
+  create(name: string, privacy: PrivacyMode | undefined): Promise<unknown>;
+  list(): Promise<readonly unknown[]>;
+  /** `command`: which one changes it, for the audit trail of this machine. */
+  update(id: string, change: SubaccountChange, command: string): Promise<void>;
 }
 
-export async function listSubaccounts(config: Config, { json }: { json?: true }): Promise<void> {
-  const subaccounts = await withStore(config, (store) => store.subaccounts.list());
+export interface JsonOption {
+  readonly json?: true;
+}
+
+export async function createSubaccount(
+  name: string,
+  { privacy, json }: JsonOption & { readonly privacy?: string },
+  place: Place,
+): Promise<void> {
+  const mode = privacy === undefined ? undefined : parsePrivacy(privacy);
+  const id = await subaccountsAt(place).create(name, mode);
+  tellServer(place);
+  if (json) return printJson({ subaccount_id: id });
+  console.log(`Subaccount ${plain(id)} (${plain(name)}) is created.`);
+}
+
+export async function listSubaccounts({ json }: JsonOption, place: Place): Promise<void> {
+  const subaccounts = await subaccountsAt(place).list();
   if (json) return printJson(subaccounts);
   printTable(
     subaccounts,
     [
-      { title: "ID", value: ({ id }) => id },
-      { title: "STATUS", value: ({ status }) => status },
-      { title: "NAME", value: ({ name }) => name, flexible: true },
-      { title: "PRIVACY", value: ({ privacy }) => (privacy === "full" ? "" : privacy) },
+      { title: "ID", value: (subaccount) => field(subaccount, "id") },
+      { title: "STATUS", value: (subaccount) => field(subaccount, "status") },
+      { title: "NAME", value: (subaccount) => field(subaccount, "name"), flexible: true },
+      { title: "PRIVACY", value: privacyInWords },
     ],
     "No subaccounts yet. Create one with: waypost subaccounts create Acme",
   );
 }
 
-export async function setSubaccountStatus(id: string, status: string, config: Config): Promise<void> {
-  const known = SUBACCOUNT_STATUSES.find((candidate) => candidate === status);
-  if (known === undefined) {
-    throw new AppError("invalid_parameters", `The status must be one of ${SUBACCOUNT_STATUSES.join(", ")}`);
-  }
-  await withStore(config, async (store) => {
-    if (!(await store.subaccounts.update(Number(id), { status: known }))) {
-      throw new AppError("not_found", `There is no subaccount ${id}`);
-    }
-    console.log(`Subaccount ${id} is ${known}.`);
-  });
+/** What a command changes of a subaccount, and what it says then. */
+const CHANGES = {
+  rename: (name: string) => ({
+    change: { name },
+    done: (id: string) => `Subaccount ${id} is called ${name}.`,
+  }),
+  "set-status": (text: string) => {
+    const status = parseStatus(text);
+    return { change: { status }, done: (id: string) => `Subaccount ${id} is ${status}.` };
+  },
+  "set-privacy": (text: string) => {
+    const privacy = parsePrivacy(text);
+    const done = (id: string) => `Of the recipients of subaccount ${id} is kept: ${privacy}.`;
+    return { change: { privacy }, done };
+  },
+} as const;
+
+export type ChangeCommand = keyof typeof CHANGES;
+
+export async function changeSubaccount(
+  command: ChangeCommand,
+  { id, value }: { readonly id: string; readonly value: string },
+  { json, place }: JsonOption & { readonly place: Place },
+): Promise<void> {
+  const { change, done } = CHANGES[command](value);
+  await subaccountsAt(place).update(id, change, command);
+  tellServer(place);
+  if (json) return printJson({ id: Number(id), ...change });
+  console.log(plain(done(id)));
 }
 
-export async function setSubaccountPrivacy(id: string, mode: string, config: Config): Promise<void> {
-  const known = PRIVACY_MODES.find((candidate) => candidate === mode);
-  if (known === undefined) {
-    throw new AppError("invalid_parameters", `The mode must be one of ${PRIVACY_MODES.join(", ")}`);
-  }
-  await withStore(config, async (store) => {
-    if (!(await store.subaccounts.update(Number(id), { privacy: known }))) {
-      throw new AppError("not_found", `There is no subaccount ${id}`);
-    }
-    console.log(`Of the recipients of subaccount ${id} is kept: ${known}.`);
-  });
+function subaccountsAt(place: Place): Subaccounts {
+  return "remote" in place ? remoteSubaccounts(place.remote) : localSubaccounts(place.config);
+}
+
+function parseStatus(text: string): (typeof SUBACCOUNT_STATUSES)[number] {
+  const status = SUBACCOUNT_STATUSES.find((candidate) => candidate === text);
+  if (status !== undefined) return status;
+  throw new AppError("invalid_parameters", `The status must be one of ${SUBACCOUNT_STATUSES.join(", ")}`);
+}
+
+function parsePrivacy(text: string): PrivacyMode {
+  const mode = PRIVACY_MODES.find((candidate) => candidate === text);
+  if (mode !== undefined) return mode;
+  throw new AppError("invalid_parameters", `The mode must be one of ${PRIVACY_MODES.join(", ")}`);
+}
+
+function privacyInWords(subaccount: unknown): unknown {
+  const mode = field(subaccount, "privacy");
+  return mode === "full" ? "" : mode;
 }

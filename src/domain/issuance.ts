@@ -12,12 +12,6 @@ export type CertificateSource = (typeof CERTIFICATE_SOURCES)[number];
  */
 export type CertificatePolicy = "managed" | "own" | "none";
 
-/**
- * A limit of the CA that one name has reached looks like one that all share. Asking again after an hour does a CA no harm; waiting for
- * days would let one tenant stop the others.
- */
-export const LONGEST_PAUSE_MS = 3_600_000;
-
 /** SparkPost's closed set of reasons for a certificate that could not be had. */
 export const CERTIFICATE_ERRORS = [
   "acme:rejected_identifier",

@@ -46,13 +46,17 @@ export async function writeCertificate(folder: string, published: PublishedCerti
   await rename(newPath, path);
 }
 
-/** The tag of the file that is there; `undefined` when there is none that can be read. */
-export async function publishedTag(folder: string, domain: string): Promise<string | undefined> {
+/** Of the file that is there; `undefined` when there is none that can be read. */
+export async function readPublication(
+  folder: string,
+  domain: string,
+): Promise<{ readonly tag: string; readonly writtenAtMs: number } | undefined> {
   try {
     const file = await open(filePath(folder, domain));
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(TAG_BYTES), 0, TAG_BYTES, 0);
-      return buffer.toString("latin1", 0, bytesRead);
+      const { mtimeMs } = await file.stat();
+      return { tag: buffer.toString("latin1", 0, bytesRead), writtenAtMs: mtimeMs };
     } finally {
       await file.close();
     }

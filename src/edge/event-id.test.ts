@@ -57,6 +57,18 @@ test("a clock that was never set still gives ids that can be stored", () => {
   assert.ok(next(1) > id);
 });
 
+test("a clock far in the future still gives ids that can be stored, and that grow", () => {
+  const far = fc.integer({ min: Date.UTC(2090, 0), max: Number.MAX_SAFE_INTEGER });
+  fc.assert(
+    fc.property(slot, fc.array(far, { minLength: 2 }), (number, readings) => {
+      const next = createEventIds(number);
+      const ids = readings.map(next);
+      assert.ok(ids.every((id, at) => id < 2n ** 63n && id > (ids[at - 1] ?? -1n)));
+      assert.ok(next(NOW) > (ids.at(-1) ?? 0n));
+    }),
+  );
+});
+
 test("ids of the slots of one worker rise in the order of what it saw, whichever slot an event goes into and whatever the clock does", () => {
   const step = fc.record({ slot: fc.nat(2), ms: fc.integer({ min: -5000, max: 5000 }) });
   fc.assert(

@@ -11,6 +11,8 @@ const EPOCH_MS = Date.UTC(2025, 0, 1);
 const SEQUENCE_BITS = 12n;
 const SLOT_BITS = 10n;
 const MAX_SEQUENCE = 2 ** Number(SEQUENCE_BITS) - 1;
+/** A clock beyond the end of these ids is wrong, and stands still here: a store has no place for more than 63 bits. With a year to borrow from. */
+const LAST_MS = EPOCH_MS + 2 ** 41 - 366 * 86_400_000;
 
 /** How many writers there can be at once, over all machines of an installation. */
 export const SLOT_COUNT = 2 ** Number(SLOT_BITS);
@@ -34,7 +36,8 @@ export function createEventIds(
 
   return (observedMs) => {
     // In one millisecond the higher slot has the higher ids.
-    const nowMs = Math.max(observedMs, clock.lastSlot > slot ? clock.lastMs + 1 : clock.lastMs);
+    const clockMs = Math.min(observedMs, LAST_MS);
+    const nowMs = Math.max(clockMs, clock.lastSlot > slot ? clock.lastMs + 1 : clock.lastMs);
     if (nowMs > lastMs) {
       lastMs = nowMs;
       sequence = -1;

@@ -148,6 +148,8 @@ function createServer(
   if (tls === undefined) return { server: createHttpServer(options, handler) };
   const server = createHttpsServer({ ...options, ...tls, handshakeTimeout: handshakeTimeoutMs }, handler);
   server.on("secureConnection", (socket: TLSSocket) => {
+    // As Node has it on connections without TLS. As an option it would keep those that end in the middle of a handshake, too.
+    socket.allowHalfOpen = true;
     counters.tls.handshakes += 1;
     if (socket.isSessionReused()) counters.tls.resumed += 1;
   });

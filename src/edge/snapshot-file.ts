@@ -12,7 +12,7 @@
  * The checksum is against accidents (a torn copy, a bad disk). Who may write the file may also stop the
  * edge; the keys inside are sealed with the master secret.
  */
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
@@ -68,7 +68,19 @@ const LINES_PER_SLICE = 4000;
 export async function writeSnapshot(path: string, published: PublishedSnapshot): Promise<void> {
   const text = await render(published);
   const fresh = `${path}.new`;
-  const file = await open(fresh, "w", 0o600);
+  try {
+    await writeWhole(fresh, text);
+    await rename(fresh, path);
+  } catch (error) {
+    // What a full disk took of it is room that others need.
+    await rm(fresh, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const file = await open(path, "w", 0o600);
   try {
     await file.chmod(0o600);
     await file.writeFile(text);
@@ -76,8 +88,6 @@ export async function writeSnapshot(path: string, published: PublishedSnapshot):
   } finally {
     await file.close();
   }
-  await rename(fresh, path);
-  await syncDirectory(dirname(path));
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from "./spool.ts";
 import { DamagedSpool } from "./spool-environment.ts";
 import type { ObservedEvent } from "./spool-record.ts";
-import { type ClaimedSlot, claimSlot, type SlotRange, setAside } from "./spool-slot.ts";
+import { type ClaimedSlot, claimSlot, type SetAside, type SlotRange, setAside } from "./spool-slot.ts";
 
 export interface SpoolKeeperOptions
   extends Pick<SpoolOptions, "maxPendingBytes" | "idClock" | "isOtherCommitting" | "onCommitEnd"> {
@@ -24,14 +24,14 @@ export interface SpoolKeeperOptions
   readonly reopenMs?: number;
   /** Called for every attempt that failed. */
   readonly onUnavailable: (error: unknown) => void;
-  /** Called for a slot whose files were damaged and are now in another folder, which the error names. */
+  /** Called for a slot whose files are damaged; the error names the folder in which they are now, if they could be moved. */
   readonly onDamaged: (slot: number, error: unknown) => void;
 }
 
 export interface KeptSpoolStats extends SpoolStats {
   /** `undefined` while there is no spool. */
   readonly slot: number | undefined;
-  /** Slots found damaged since the start. */
+  /** Slots that were found damaged and have been moved aside since the start. */
   readonly damagedSlots: number;
 }
 
@@ -106,8 +106,8 @@ export class SpoolKeeper {
     if (await this.#open.spool.close(deadlineMs)) this.#open.slot.release();
   }
 
-  readonly #onDamaged = (slot: number, error: unknown): void => {
-    this.#damagedSlots += 1;
+  readonly #onDamaged = (slot: number, { isMoved, error }: SetAside): void => {
+    if (isMoved) this.#damagedSlots += 1;
     this.#options.onDamaged(slot, error);
   };
 
@@ -134,8 +134,12 @@ const NO_SPOOL: SpoolStats = {
   commitLatencySumMs: 0,
 };
 
+type Opening = Omit<SpoolKeeperOptions, "onDamaged"> & {
+  readonly onDamaged: (slot: number, aside: SetAside) => void;
+};
+
 /** The first free slot that opens. One whose files are damaged is left for good by this writer; its neighbour does as well. */
-function openFirst({ directory, slots, maxBytes, onDamaged, ...options }: SpoolKeeperOptions): OpenSpool {
+function openFirst({ directory, slots, maxBytes, onDamaged, ...options }: Opening): OpenSpool {
   let failure: unknown = new Error(`all ${slots.count} spool slots from ${slots.first} on are in use`);
   let failures = 0;
   for (let number = slots.first; number < slots.first + slots.count && failures < MAX_FAILURES; number += 1) {

@@ -27,11 +27,15 @@ export class SpoolReader {
   readonly #onDamaged: (slot: number, error: unknown) => void;
   /** When to try again. A file may also just have looked damaged, while its writer was making it. */
   readonly #damaged = new Map<number, number>();
+  #damagedSlots = 0;
   readonly #environments = new Map<number, RootDatabase<Buffer, Buffer>>();
   /** Which file each of them is. */
   readonly #files = new Map<number, bigint | undefined>();
 
-  /** `onDamaged` is called, once a minute, for a slot whose files cannot be opened; the others are read all the same. */
+  /**
+   * `onDamaged` is called, once a minute, for a slot whose files cannot be opened; the others are read all the same. The error says
+   * where damaged ones were moved to: they are kept, and read no more.
+   */
   constructor(spoolDirectory: string, onDamaged: (slot: number, error: unknown) => void) {
     this.#directory = spoolDirectory;
     this.#onDamaged = onDamaged;
@@ -72,12 +76,19 @@ export class SpoolReader {
     return [...this.#slots().values()].reduce((sum, environment) => sum + countEvents(environment), 0);
   }
 
-  /** When the oldest waiting event was observed, in milliseconds since 1970. */
+  /** When the oldest waiting event was observed, in milliseconds since 1970: its own time, since ids run ahead of a clock that went back. */
   oldestMs(): number | undefined {
     const times = [...this.#slots().values()].flatMap((environment) =>
-      [...environment.getKeys({ limit: 1, end: HIGHEST_ID_KEY })].map((key) => timeOfEventId(decodeId(key))),
+      [...environment.getRange({ limit: 1, end: HIGHEST_ID_KEY })].map(
+        ({ key, value }) => decodeEvent(key, value)?.timestampMs ?? timeOfEventId(decodeId(key)),
+      ),
     );
     return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Slots that were found damaged and have been moved aside since the start. */
+  get damagedSlots(): number {
+    return this.#damagedSlots;
   }
 
   async close(): Promise<void> {
@@ -114,18 +125,19 @@ export class SpoolReader {
     } catch (error) {
       this.#damaged.set(slot, performance.now() + RETRY_DAMAGED_MS);
       const isDamaged = error instanceof DamagedSpool;
-      this.#onDamaged(slot, isDamaged ? setAsideUnlessWritten(directory, slot, error) : error);
+      this.#onDamaged(slot, isDamaged ? this.#setAsideUnlessWritten(directory, slot, error) : error);
     }
   }
-}
 
-/** A slot with a writer is the writer's to judge: it may just be making the file. */
-function setAsideUnlessWritten(directory: string, slot: number, damage: DamagedSpool): Error {
-  const claimed = claimSlot(dirname(directory), slot);
-  if (claimed === undefined) return damage;
-  const moved = setAside(claimed, damage);
-  claimed.release();
-  return moved;
+  /** A slot with a writer is the writer's to judge: it may just be making the file. */
+  #setAsideUnlessWritten(directory: string, slot: number, damage: DamagedSpool): Error {
+    const claimed = claimSlot(dirname(directory), slot);
+    if (claimed === undefined) return damage;
+    const { isMoved, error } = setAside(claimed, damage);
+    claimed.release();
+    if (isMoved) this.#damagedSlots += 1;
+    return error;
+  }
 }
 
 function* readSlot(

@@ -30,17 +30,24 @@ export function claimSlot(spoolDirectory: string, slot: number): ClaimedSlot | u
   return lock && { slot, directory, release: lock.release };
 }
 
+export interface SetAside {
+  readonly isMoved: boolean;
+  /** What is damaged, and where it is now. */
+  readonly error: Error;
+}
+
 /**
  * Moves a claimed slot's damaged files out of the way, where nobody reads them but an operator, and gives the error with
  * the place. The slot is then as if it had never been used. A disk that refuses leaves them where they are.
  */
-export function setAside({ slot, directory }: ClaimedSlot, damage: Error): Error {
+export function setAside({ slot, directory }: ClaimedSlot, damage: Error): SetAside {
   const aside = `damaged-${slot}-${Date.now()}`;
   try {
     renameSync(directory, join(dirname(directory), aside));
-    return new Error(`${damage.message}; moved to ${aside} beside it`, { cause: damage });
-  } catch (error) {
-    return new Error(`${damage.message}; it could not be moved`, { cause: error });
+    const error = new Error(`${damage.message}; moved to ${aside} beside it`, { cause: damage });
+    return { isMoved: true, error };
+  } catch (cause) {
+    return { isMoved: false, error: new Error(`${damage.message}; it could not be moved`, { cause }) };
   }
 }
 

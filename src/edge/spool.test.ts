@@ -10,6 +10,7 @@ import { CLICK as EVENT } from "../../test/edge/observed-click.ts";
 import { EVENT_TYPES, REQUEST_PURPOSES } from "../domain/event.ts";
 import { createEventIds } from "./event-id.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { copySpool } from "./spool-copy.ts";
 import { openEnvironment } from "./spool-environment.ts";
 import { SpoolKeeper } from "./spool-keeper.ts";
 import { SpoolReader } from "./spool-reader.ts";
@@ -126,6 +127,27 @@ test("a recorded event is there for ingest, until it is removed", async () => {
   assert.deepEqual(reader.readBatch(10), []);
   assert.equal(reader.depth(), 0);
   assert.equal(reader.oldestMs(), undefined);
+});
+
+test("the age of the spool is that of its oldest event, though ids run ahead of a clock that went back", async () => {
+  await using spool = await temporarySpool();
+  const writer = spool.write(0);
+  const reader = spool.read();
+  await writer.record({ ...EVENT, timestampMs: NOW + 3_600_000 });
+  await reader.remove(reader.readBatch(1));
+  await writer.record({ ...EVENT, timestampMs: NOW });
+  assert.equal(reader.oldestMs(), NOW);
+});
+
+test("a copy has every slot but damaged ones, which it tells of", async () => {
+  await using spool = await temporarySpool();
+  await cutOffSlot(spool);
+  await spool.write(1).record(EVENT);
+  await using copy = await temporarySpool();
+  const damaged: number[] = [];
+  const files = await copySpool(spool.path, copy.path, (slot) => damaged.push(slot));
+  assert.deepEqual([files, damaged], [["1/data.mdb"], [0]]);
+  assert.equal(copy.read().readBatch(10).length, 1);
 });
 
 test("ingest gets the events of all workers, the oldest first, in batches", async () => {
@@ -313,6 +335,7 @@ for (const [what, damage] of [
     assert.equal(reader.readBatch(10).length, 1);
     assert.equal(reader.depth(), 1);
     assert.deepEqual(damaged, [0]);
+    assert.equal(reader.damagedSlots, 1);
     assert.ok((await readdir(spool.path)).some((name) => name.startsWith("damaged-0-")));
   });
 }

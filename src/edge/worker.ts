@@ -128,9 +128,9 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     });
     return workerOf({ server, secure, follower, spool, lossReport, counters, state });
   } catch (error) {
-    clearInterval(lossReport);
     follower.stop();
     await spool.close(0);
+    lossReport.end();
     throw error;
   }
 }
@@ -173,7 +173,7 @@ interface WorkerParts {
   readonly secure: EdgeServer | undefined;
   readonly follower: SnapshotFollower;
   readonly spool: Spools;
-  readonly lossReport: NodeJS.Timeout;
+  readonly lossReport: LossReport;
   readonly counters: EdgeCounts;
   readonly state: { isStopping: boolean };
 }
@@ -190,18 +190,26 @@ function workerOf({ server, secure, follower, spool, lossReport, counters, state
     stop: async () => {
       state.isStopping = true;
       await Promise.all([server.stop(DRAIN_IDLE_MS), secure?.stop(DRAIN_IDLE_MS)]);
-      clearInterval(lossReport);
       follower.stop();
       await spool.close(FLUSH_MS);
+      lossReport.end();
     },
-    flush: (deadlineMs) => spool.close(deadlineMs),
+    flush: async (deadlineMs) => {
+      await spool.close(deadlineMs);
+      lossReport.end();
+    },
   };
 }
 
+interface LossReport {
+  /** Looks once more: what waited for a disk without room is lost when the spool is closed. */
+  end(): void;
+}
+
 /** Says what was lost since the last look, and why. */
-function reportLosses(spool: Spools, { log, maxSpoolBytes, lossReportMs }: EdgeOptions): NodeJS.Timeout {
+function reportLosses(spool: Spools, { log, maxSpoolBytes, lossReportMs }: EdgeOptions): LossReport {
   let told = 0;
-  return setInterval(() => {
+  const look = (): void => {
     const { lostEvents, failure } = spool.stats();
     if (lostEvents > told) {
       log.error(
@@ -210,5 +218,12 @@ function reportLosses(spool: Spools, { log, maxSpoolBytes, lossReportMs }: EdgeO
       );
     }
     told = lostEvents;
-  }, lossReportMs ?? LOSS_REPORT_MS).unref();
+  };
+  const timer = setInterval(look, lossReportMs ?? LOSS_REPORT_MS).unref();
+  return {
+    end: () => {
+      clearInterval(timer);
+      look();
+    },
+  };
 }

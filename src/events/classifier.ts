@@ -63,6 +63,11 @@ function typeAs(type: EventType, { isBot, isPrefetched }: Classification): Event
   return type === "link_unsubscribe" && (isBot || isPrefetched) ? "click" : type;
 }
 
+/** The type that a correction can give an event of this type. */
+export function mayBecome(type: EventType): EventType | undefined {
+  return type === "link_unsubscribe" ? "click" : undefined;
+}
+
 /** What is fetched ahead of a click is no click, however many links a browser prefetches at once. */
 function isCounted({ type }: EngagementEvent, { isPrefetched }: Classification): boolean {
   return kindOf(type) === "clicks" && !isPrefetched;

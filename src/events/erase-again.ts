@@ -1,6 +1,6 @@
 /**
  * Erases who was erased while something of theirs was on its way into a store: it may have come there after the erasure. To be
- * called once it is stored, with `erasures` as the rules had it when they were applied to it.
+ * called once it is stored, with `erasures` as the rules had it when they were applied to it; `undefined` when nobody knows.
  */
 import type { SubaccountId } from "../domain/subaccount.ts";
 import type { PrivacyRules } from "./privacy-rules.ts";
@@ -12,7 +12,7 @@ interface Recipient {
 
 export async function eraseAgain(
   stored: readonly Recipient[],
-  erasures: number,
+  erasures: number | undefined,
   {
     rules,
     store,

@@ -50,15 +50,17 @@ export interface EventStore {
    * days may be stored in part when it rejects: appending it again stores the rest.
    */
   append(events: readonly RecordedEvent[]): Promise<number>;
-  /** The newest first: by time, then by id. */
-  search(query: EventQuery): Promise<readonly RecordedEvent[]>;
+  /** The newest first: by time, then by id. Once the signal is aborted, what was found by then. */
+  search(query: EventQuery, gone?: AbortSignal): Promise<readonly RecordedEvent[]>;
   /** Counts what `search` would find without `after` and `limit`, at most up to `atMost`. */
-  count(query: Omit<EventQuery, "after" | "limit">, atMost: number): Promise<number>;
+  count(query: Omit<EventQuery, "after" | "limit">, atMost: number, gone?: AbortSignal): Promise<number>;
   /**
    * The events after a position (0: from the first), in the order in which they were stored. Who goes on from the last
    * position of each page meets every event once, however late or early the event's own time is.
    */
   readAfter(position: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** The events at these positions, some hundred at most, as they are now, in order; without those that are gone. */
+  readAt(positions: readonly number[]): Promise<readonly StoredEvent[]>;
   /** Of all positions that were given out, the last: who reads after it meets what is stored from now on. */
   lastPosition(): Promise<number>;
   /** Changes events where they are, and notes each as a change; unknown ones are passed over. Returns how many were known. */

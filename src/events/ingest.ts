@@ -28,8 +28,11 @@ export interface EnrichedBatch {
   readonly events: readonly RecordedEvent[];
   /** What the batch shows about events that are stored already, or that are in it: applied once it is stored. */
   readonly corrections: readonly Reclassification[];
-  /** What is left to do once the batch is stored. When it rejects, the batch is stored again. */
-  readonly onStored?: () => Promise<void>;
+  /**
+   * What is left to do once the batch is stored. `isRepeated`: some of it was in the store already, from before a failure or a
+   * crash. When it rejects, the batch is stored again.
+   */
+  readonly onStored?: (stored: { readonly isRepeated: boolean }) => Promise<void>;
 }
 
 /** Adds what is known beyond what the edge saw. Keeps ids and times as they are: by them the store knows an event that comes again. */
@@ -133,9 +136,9 @@ async function enrich(
 
 /** All of it, or the batch stays in the spool and is stored and corrected again. */
 async function store(batch: EnrichedBatch, events: IngestOptions["events"]): Promise<void> {
-  await events.append(batch.events);
+  const added = await events.append(batch.events);
   await events.reclassify(batch.corrections);
-  await batch.onStored?.();
+  await batch.onStored?.({ isRepeated: added < batch.events.length });
 }
 
 /** Some reads, with a turn of the event loop for everybody else after each. */

@@ -29,6 +29,8 @@ export interface ListenOptions {
   readonly after: number | undefined;
   /** After how long without an event a step without one comes. */
   readonly heartbeatMs: number;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 const POLL_MS = 500;
@@ -36,6 +38,7 @@ const POLL_MS = 500;
 const BREATH_MS = 50;
 const PAGE_SIZE = 1000;
 const MAX_WAITING = 10_000;
+const NEVER = new AbortController().signal;
 
 class Listener {
   readonly filter: EventFilter;
@@ -52,12 +55,17 @@ class Listener {
   }
 
   take(page: readonly StoredEvent[]): void {
+    if (this.isTooSlow) return;
     const wanted = page.filter(
       ({ position, event }) => position > this.position && matchesFilter(this.filter, event),
     );
     this.position = Math.max(this.position, page.at(-1)?.position ?? 0);
     this.#waiting.push(...wanted);
-    if (this.#waiting.length > this.#maxWaiting) this.isTooSlow = true;
+    if (this.#waiting.length > this.#maxWaiting) {
+      // Its reader may not ask again for as long as it is there. When it comes back, it reads from where it got to.
+      this.isTooSlow = true;
+      this.#waiting = [];
+    }
     if (wanted.length > 0) this.wake();
   }
 
@@ -95,17 +103,28 @@ export class LiveTail {
    * Begins with a step without events. Ends when the tail stops, or when its reader is too slow. Rejects when the store
    * fails while it is read what was missed.
    */
-  async *listen({ filter, after, heartbeatMs }: ListenOptions): AsyncGenerator<TailStep, void> {
+  async *listen({
+    filter,
+    after,
+    heartbeatMs,
+    signal = NEVER,
+  }: ListenOptions): AsyncGenerator<TailStep, void> {
     const { events, maxWaiting = MAX_WAITING } = this.#options;
-    const listener = new Listener(filter, after ?? (await events.lastPosition()), maxWaiting);
+    // A position from beyond the end is another store's: it would let all others wait there for the events up to it.
+    const end = await events.lastPosition();
+    const listener = new Listener(filter, Math.min(after ?? end, end), maxWaiting);
     yield { position: listener.position, events: [] };
-    yield* this.#catchUp(listener);
-    if (this.#stopping.signal.aborted) return;
+    const ends = AbortSignal.any([signal, this.#stopping.signal]);
+    yield* this.#catchUp(listener, ends);
+    if (ends.aborted) return;
     this.#listeners.add(listener);
     this.#startPolling(listener.position);
+    const wake = (): void => listener.wake();
+    ends.addEventListener("abort", wake);
     try {
-      while (!this.#stopping.signal.aborted && !listener.isTooSlow) yield await listener.next(heartbeatMs);
+      while (!ends.aborted && !listener.isTooSlow) yield await listener.next(heartbeatMs);
     } finally {
+      ends.removeEventListener("abort", wake);
       this.#listeners.delete(listener);
     }
   }
@@ -113,13 +132,12 @@ export class LiveTail {
   /** Ends all listeners. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (const listener of this.#listeners) listener.wake();
     await this.#polling;
   }
 
   /** Until the listener has read as far as those that listen already. */
-  async *#catchUp(listener: Listener): AsyncGenerator<TailStep, void> {
-    while (!this.#stopping.signal.aborted) {
+  async *#catchUp(listener: Listener, ends: AbortSignal): AsyncGenerator<TailStep, void> {
+    while (!ends.aborted) {
       const reached = this.#position;
       const page = await this.#options.events.readAfter(listener.position, PAGE_SIZE);
       const last = page.at(-1);

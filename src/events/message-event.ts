@@ -153,7 +153,7 @@ export function toWebhookEvent(event: RecordedEvent): { readonly msys: Readonly<
 /** One record for each type: what every field of it means, with a sample. */
 export function documentEvents(): readonly Record<string, unknown>[] {
   return EVENT_TYPES.map((type) => {
-    const sample = sampleEvent(type);
+    const sample = documentedEvent(type);
     const fields = FIELDS.map(({ name, description, value }) => [name, description, value(sample)] as const);
     return {
       ...Object.fromEntries(
@@ -170,7 +170,17 @@ export function documentEvents(): readonly Record<string, unknown>[] {
   });
 }
 
-/** An event with everything in it that an event of its type can have. */
+/** An event with every field that one of its type can have: a person's has no reasons, and an unsubscribe is a person's alone. */
+export function documentedEvent(type: EventType): RecordedEvent {
+  const sample = sampleEvent(type);
+  if (type === "link_unsubscribe") return sample;
+  return {
+    ...sample,
+    classification: { ...sample.classification, isBot: true, reasons: ["proofpoint_network"] },
+  };
+}
+
+/** What a person did, with all that can be known of it. */
 export function sampleEvent(type: EventType): RecordedEvent {
   const isOpen = type.endsWith("open");
   return {
@@ -188,6 +198,7 @@ export function sampleEvent(type: EventType): RecordedEvent {
     acceptLanguage: "en-GB,en;q=0.8",
     geoIp: {
       ...{ country: "NL", region: "NH", city: "Amsterdam", latitude: 52.37, longitude: 4.89 },
+      zip: "1012",
       postalCode: "1012",
     },
     facts: {

@@ -28,7 +28,11 @@ export function createPrivacyStep({ rules, events: store, truncateIps }: Privacy
     return {
       ...batch,
       events,
-      onStored: () => eraseAgain(events, erasures, { rules, store }),
+      // What was stored before may be as it came: then they were not erased yet, and now nothing of them is in the batch.
+      onStored: ({ isRepeated }) =>
+        isRepeated
+          ? eraseAgain(batch.events, undefined, { rules, store })
+          : eraseAgain(events, erasures, { rules, store }),
     };
   };
 }

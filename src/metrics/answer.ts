@@ -140,13 +140,13 @@ function roundedRange({ question: { precision, fromMs, toMs }, zone }: Asked): T
   return { fromMs: start.bounds[0] ?? fromMs, toMs: end.bounds.at(-1) ?? toMs };
 }
 
-/** Messages that were sent are not counted where only some of them are known. */
+/** Messages that were sent are not counted where only some of them are known. `startMs`: of the row, which may begin before the range does. */
 function withHoles(
-  { view: { sentFromMs }, known, metrics }: Asked,
+  { view: { sentFromMs, keptFromMs }, metrics }: Asked,
   counts: readonly number[],
   startMs = 0,
 ): readonly (number | null)[] {
-  if (sentFromMs <= Math.max(startMs, known.fromMs)) return counts;
+  if (sentFromMs <= Math.max(startMs, keptFromMs)) return counts;
   return counts.map((count, index) => (metrics[index]?.source === "messages" ? null : count));
 }
 

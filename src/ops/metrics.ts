@@ -8,7 +8,11 @@ export interface MetricSources {
   readonly spool: {
     depth(): number;
     oldestMs(): number | undefined;
+    /** Moved aside by this process. */
+    readonly damagedSlots: number;
   };
+  /** How long ago the snapshot on this machine's disk was known to be what the store says, in milliseconds. */
+  readonly snapshotAgeMs: () => number;
   /** The edge workers that live, each with counters that began at its start. */
   readonly workers: () => readonly EdgeStatsMessage[];
   /** Of a machine that delivers webhooks. */
@@ -41,6 +45,7 @@ export function createMetrics(sources: MetricSources): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "waypost_control_" });
   addSpoolGauges(registry, sources);
+  addSnapshotGauge(registry, sources);
   addReplyCounters(registry, sources);
   addWorkerMetrics(registry, sources);
   addWebhookCounters(registry, sources);
@@ -61,6 +66,15 @@ function addSpoolGauges(registry: Registry, { spool, now }: MetricSources): void
       const oldestMs = spool.oldestMs();
       return oldestMs === undefined ? 0 : Math.max(0, (now() - oldestMs) / 1000);
     },
+  );
+}
+
+function addSnapshotGauge(registry: Registry, { snapshotAgeMs }: MetricSources): void {
+  gauge(
+    [registry],
+    "waypost_snapshot_age_seconds",
+    "Since this machine's snapshot was last known to be what the store says; changes reach its edge no more when it grows",
+    () => snapshotAgeMs() / 1000,
   );
 }
 
@@ -146,6 +160,8 @@ function addReplyCounters(registry: Registry, { workers }: MetricSources): void 
 
 type WorkerValue = (message: EdgeStatsMessage) => number;
 
+const DAMAGED_SPOOLS = "waypost_edge_damaged_spools_total";
+
 /** Counters per worker. */
 const WORKER_COUNTERS: readonly (readonly [name: string, help: string, value: WorkerValue])[] = [
   [
@@ -164,7 +180,7 @@ const WORKER_COUNTERS: readonly (readonly [name: string, help: string, value: Wo
     ({ stats }) => stats.spool.failedCommits,
   ],
   [
-    "waypost_edge_damaged_spools_total",
+    DAMAGED_SPOOLS,
     "Spools that were found damaged and moved aside: alert on any",
     ({ stats }) => stats.spool.damagedSlots,
   ],
@@ -201,7 +217,7 @@ const WORKER_COUNTERS: readonly (readonly [name: string, help: string, value: Wo
   ],
 ];
 
-function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void {
+function addWorkerMetrics(registry: Registry, { workers, spool }: MetricSources): void {
   for (const [name, help, value] of WORKER_COUNTERS) {
     new Counter({
       name,
@@ -211,6 +227,8 @@ function addWorkerMetrics(registry: Registry, { workers }: MetricSources): void 
       collect() {
         this.reset();
         for (const message of workers()) this.inc({ worker: String(message.pid) }, value(message));
+        // What no worker has opened since, ingest finds.
+        if (name === DAMAGED_SPOOLS) this.inc({ worker: "ingest" }, spool.damagedSlots);
       },
     });
   }

@@ -1,7 +1,6 @@
 /** The installation's account at each CA it has used: one key for all machines, sealed. */
 import type { Selectable } from "kysely";
 
-import { LONGEST_PAUSE_MS } from "../domain/issuance.ts";
 import { type AcmeAccountsTable, bumpStateVersion, type StateDatabase } from "./state-database.ts";
 
 export interface AcmeAccountKey {
@@ -24,8 +23,8 @@ export interface AcmeAccounts {
   thumbprint(): Promise<string | undefined>;
   /** Leaves a CA alone until then; an earlier time than what is known changes nothing. */
   pause(directory: string, untilMs: number): Promise<void>;
-  /** 0 when it was never paused, and for a pause longer than any: it was stored under a clock that was ahead. */
-  pausedUntil(directory: string, nowMs: number): Promise<number>;
+  /** 0 when it was never paused. */
+  pausedUntil(directory: string): Promise<number>;
 }
 
 export function createAcmeAccounts({ db, write }: StateDatabase): AcmeAccounts {
@@ -54,20 +53,17 @@ export function createAcmeAccounts({ db, write }: StateDatabase): AcmeAccounts {
         .updateTable("acme_accounts")
         .set({ paused_until_ms: untilMs })
         .where("directory", "=", directory)
-        .where(({ eb, or }) =>
-          or([eb("paused_until_ms", "<", untilMs), eb("paused_until_ms", ">", untilMs + LONGEST_PAUSE_MS)]),
-        )
+        .where("paused_until_ms", "<", untilMs)
         .execute();
     },
 
-    async pausedUntil(directory, nowMs) {
+    async pausedUntil(directory) {
       const row = await db
         .selectFrom("acme_accounts")
         .select("paused_until_ms")
         .where("directory", "=", directory)
         .executeTakeFirst();
-      const untilMs = row?.paused_until_ms ?? 0;
-      return untilMs > nowMs + LONGEST_PAUSE_MS ? 0 : untilMs;
+      return row?.paused_until_ms ?? 0;
     },
   };
 }

@@ -7,8 +7,8 @@ import type { AuditEntriesTable, StateDatabase } from "./state-database.ts";
 export interface AuditQuery {
   readonly kinds?: readonly AuditKind[];
   readonly keyIds?: readonly string[];
-  /** Part of the path. */
-  readonly pathPart?: string;
+  /** Part of the path, or of what was given: something new has its name in there. */
+  readonly part?: string;
   /** Inclusive. */
   readonly fromMs?: number;
   /** Exclusive. */
@@ -32,6 +32,8 @@ export interface AuditTrail {
   prune(limits: { readonly beforeMs: number; readonly keep: number }): Promise<number>;
 }
 
+/** The column wants a text. */
+const NO_ADDRESS = "";
 /** More of them tell nothing new. */
 export const FAILURES_KEPT = 1000;
 
@@ -55,11 +57,14 @@ export function createAuditTrail({ db }: StateDatabase): AuditTrail {
         .execute();
     },
 
-    async search({ kinds, keyIds, pathPart, fromMs, toMs, before, limit }) {
+    async search({ kinds, keyIds, part, fromMs, toMs, before, limit }) {
       let query = db.selectFrom("audit_entries").selectAll().orderBy("sequence", "desc").limit(limit);
       if (kinds !== undefined) query = query.where("kind", "in", kinds);
       if (keyIds !== undefined) query = query.where("key_id", "in", keyIds);
-      if (pathPart !== undefined) query = query.where("path", "like", likePart(pathPart));
+      if (part !== undefined)
+        query = query.where((is) =>
+          is.or([is("path", "like", likePart(part)), is("fields", "like", likePart(part))]),
+        );
       if (fromMs !== undefined) query = query.where("at_ms", ">=", fromMs);
       if (toMs !== undefined) query = query.where("at_ms", "<", toMs);
       if (before !== undefined) query = query.where("sequence", "<", before);
@@ -97,7 +102,7 @@ function toRow(entry: AuditEntry): Omit<Selectable<AuditEntriesTable>, "sequence
     key_label: entry.keyLabel ?? null,
     via: entry.via,
     subaccount_id: entry.subaccountId ?? null,
-    address: entry.address,
+    address: entry.address ?? NO_ADDRESS,
     action: entry.action,
     method: entry.method,
     path: entry.path,
@@ -114,7 +119,7 @@ function toEntry(row: Selectable<AuditEntriesTable>): RecordedAuditEntry {
     keyLabel: row.key_label ?? undefined,
     via: row.via,
     subaccountId: row.subaccount_id ?? undefined,
-    address: row.address,
+    address: row.address === NO_ADDRESS ? undefined : row.address,
     action: row.action,
     method: row.method,
     path: row.path,

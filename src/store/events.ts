@@ -1,8 +1,14 @@
 /** Engagement events, in SQL written by hand: on this path the databases' own ways are worth their difference. */
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 
 import type { EventFilter } from "../events/event-filter.ts";
-import type { EventChange, EventQuery, EventStore, Reclassification } from "../events/event-store.ts";
+import type {
+  EventChange,
+  EventQuery,
+  EventStore,
+  Reclassification,
+  StoredEvent,
+} from "../events/event-store.ts";
 import type { RecordedEvent } from "../events/recorded-event.ts";
 import { EVENT_COLUMNS, EVENT_TABLES } from "./event-columns.ts";
 import { conditionsOf } from "./event-conditions.ts";
@@ -35,13 +41,11 @@ type SelectedChange = {
 export function createEventStore(database: EventDatabase): EventStore {
   return {
     append: async (events) => (events.length === 0 ? 0 : database.append(byDay(events))),
-    search: (query) => search(database, query),
-    count: (query, atMost) => count(database, query, atMost),
+    search: (query, gone) => search(database, query, gone),
+    count: (query, atMost, gone) => count(database, query, { atMost, gone }),
     readAfter: async (position, limit) =>
-      (await readAfter(database, IN_ORDER, { position, limit })).map((row) => ({
-        position: row.position,
-        event: toEvent(row),
-      })),
+      (await readAfter(database, inOrder(), { position, limit })).map(toStored),
+    readAt: (positions) => readAt(database, positions),
     lastPosition: () => lastPosition(database, EVENT_TABLES),
     reclassify: async (changes) => (changes.length === 0 ? 0 : database.reclassify(changesByDay(changes))),
     erase: (recipient, scope) => database.erase(recipient, scope),
@@ -63,12 +67,16 @@ function byTimeAndId(one: RecordedEvent, other: RecordedEvent): number {
   return one.timestampMs - other.timestampMs || (one.eventId < other.eventId ? -1 : 1);
 }
 
-async function search(database: EventDatabase, query: EventQuery): Promise<readonly RecordedEvent[]> {
+async function search(
+  database: EventDatabase,
+  query: EventQuery,
+  gone: AbortSignal | undefined,
+): Promise<readonly RecordedEvent[]> {
   const { after, limit } = query;
   const isLater = after && sql`(timestamp_ms, event_id) < (${after.timestampMs}, ${after.eventId})`;
   const found: SelectedEvent[] = [];
   for (const { run, plan } of await scansOf(database, query, boundedBy(query))) {
-    if (found.length >= limit) break;
+    if (found.length >= limit || gone?.aborted) break;
     const { from, where } = await plan();
     const rows = await run(sql<SelectedEvent>`
       select ${SELECTED} from ${from} where ${sql.join([...where, ...(isLater ? [isLater] : [])], sql` and `)}
@@ -81,11 +89,11 @@ async function search(database: EventDatabase, query: EventQuery): Promise<reado
 async function count(
   database: EventDatabase,
   query: Omit<EventQuery, "after" | "limit">,
-  atMost: number,
+  { atMost, gone }: { readonly atMost: number; readonly gone: AbortSignal | undefined },
 ): Promise<number> {
   let found = 0;
   for (const { run, plan } of await scansOf(database, query, query)) {
-    if (found >= atMost) break;
+    if (found >= atMost || gone?.aborted) break;
     const { from, where } = await plan();
     const [row] = await run(sql<{ found: number }>`
       select count(*) as found from (
@@ -105,16 +113,40 @@ async function scansOf(
   return isNone || fromMs >= toMs ? [] : database.scans(conditions, { fromMs, toMs });
 }
 
-const IN_ORDER: OrderedSelect<SelectedEvent & { readonly position: number }> = {
-  daysTable: EVENT_TABLES.days,
-  placeOf: ({ position }) => position,
-  select: ({ after, upTo, limit, bounds }) => {
-    const where = [...within(bounds.fromMs, bounds.toMs), sql`position > ${after}`, sql`position <= ${upTo}`];
-    return sql`
-      select position, ${SELECTED} from events where ${sql.join(where, sql` and `)}
-      order by position limit ${limit}`;
-  },
-};
+type PlacedEvent = SelectedEvent & { readonly position: number };
+
+function inOrder(...conditions: readonly RawBuilder<unknown>[]): OrderedSelect<PlacedEvent> {
+  return {
+    daysTable: EVENT_TABLES.days,
+    placeOf: ({ position }) => position,
+    select: ({ after, upTo, limit, bounds }) => {
+      const where = [
+        ...within(bounds.fromMs, bounds.toMs),
+        sql`position > ${after}`,
+        sql`position <= ${upTo}`,
+        ...conditions,
+      ];
+      return sql`
+        select position, ${SELECTED} from events where ${sql.join(where, sql` and `)}
+        order by position limit ${limit}`;
+    },
+  };
+}
+
+async function readAt(
+  database: EventDatabase,
+  positions: readonly number[],
+): Promise<readonly StoredEvent[]> {
+  if (positions.length === 0) return [];
+  const one = inOrder(sql`position in (${sql.join(positions)})`);
+  const position = Math.min(...positions) - 1;
+  const range = { position, limit: positions.length, last: Math.max(...positions) };
+  return (await readAfter(database, one, range)).map(toStored);
+}
+
+function toStored(row: PlacedEvent): StoredEvent {
+  return { position: row.position, event: toEvent(row) };
+}
 
 const CHANGES_IN_ORDER: OrderedSelect<SelectedChange> = {
   daysTable: EVENT_TABLES.days,

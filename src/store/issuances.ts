@@ -21,6 +21,7 @@ import {
   type StateDatabase,
   type StateTransaction,
 } from "./state-database.ts";
+import { createWrongTimes, type WrongTimes } from "./wrong-times.ts";
 
 /** `owner` names a machine, a dot, and what tells its processes apart. */
 export interface Lease {
@@ -46,7 +47,7 @@ export interface IssuedCertificate extends Omit<CheckedCertificate, "keyPem"> {
   readonly plan: RenewalPlan;
 }
 
-export interface Issuances extends AcmeOrders {
+export interface Issuances extends AcmeOrders, WrongTimes {
   /**
    * Makes an attempt due now. A name that waits after a failure, or that the CA refused, is left alone unless a person
    * asks for it. Nothing happens for a name that is not there.
@@ -79,6 +80,7 @@ export function createIssuances(state: StateDatabase): Issuances {
   const { db, write } = state;
   return {
     ...createAcmeOrders(state),
+    ...createWrongTimes(state),
 
     want: (domain, wish) => want(db, domain, wish),
 

@@ -49,22 +49,33 @@ const MAX_REMEMBERED = 1000;
 export function createMessageStore(database: MessageDatabase): MessageStore {
   const written = new RecentlyUsed<string, string>(MAX_REMEMBERED);
   const read = new RecentlyUsed<string, SharedFacts>(MAX_REMEMBERED);
+  let forgotten = 0;
+  const forget = (): void => {
+    written.clear();
+    forgotten += 1;
+  };
   return {
     async record(calls) {
       const { batches, shared } = toBatches(calls, written);
       if (batches.length === 0) return;
+      const before = forgotten;
       await database.record(batches);
-      for (const [facts, id] of shared) written.set(facts, id);
+      if (before === forgotten) for (const [facts, id] of shared) written.set(facts, id);
     },
     find: (keys) => find(database, keys, read),
     readAfter: async (position, limit) =>
       (await readAfter(database, IN_ORDER, { position, limit })).map((row) => toStored(row, read)),
     lastPosition: () => lastPosition(database, MESSAGE_TABLES),
-    erase: (recipient, scope) => database.erase(recipient, scope),
+    async erase(recipient, scope) {
+      const erased = await database.erase(recipient, scope);
+      // What was shared with nobody else is impersonal now: who comes later must not share that.
+      if (erased > 0) forget();
+      return erased;
+    },
     countTo: (recipient, scope) => database.countTo(recipient, scope),
     dropBefore: (timestampMs) => {
       // With a day goes what its messages share.
-      written.clear();
+      forget();
       return database.dropBefore(dayOf(timestampMs));
     },
   };

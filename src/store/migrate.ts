@@ -81,10 +81,13 @@ export async function requireCurrent<Tables>(
   refuseNewer(done, migrations);
 }
 
+/** Passes when this machine is upgraded, or the database restored: who can, waits for it. */
+export class NewerSchema extends AppError {}
+
 function refuseNewer(done: readonly string[], migrations: Migrations): void {
   const unknown = done.filter((name) => !Object.hasOwn(migrations, name));
   if (unknown.length === 0) return;
-  throw new AppError(
+  throw new NewerSchema(
     "unavailable",
     `The database was set up by a newer version of Waypost (it has ${unknown.join(", ")}). Start that version or a newer one; this one would damage it.`,
   );

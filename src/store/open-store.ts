@@ -28,6 +28,7 @@ import {
   stateMigrations,
 } from "./migrations/all.ts";
 import { createOperationalEvents, type OperationalEvents } from "./operational-events.ts";
+import { StoreAway } from "./outage.ts";
 import { postgresEvents } from "./postgres/event-database.ts";
 import { postgresMessages } from "./postgres/message-database.ts";
 import { openPool } from "./postgres/pool.ts";
@@ -99,7 +100,9 @@ export const MESSAGES_FOLDER = "messages";
 const STATE_LIMITS = { maxConnections: 10, statementTimeoutMs: 15_000 };
 /** Apart from the state's, so that a slow report never keeps the API waiting for a connection. */
 const EVENT_LIMITS = { maxConnections: 5, statementTimeoutMs: 30_000 };
-/** Apart from both: a call that wraps waits for it, and waits for no report. */
+/** Apart from those, which ingest and webhooks need: for each search that may run at once, and the count beside it. */
+const SEARCH_LIMITS = { maxConnections: 6, statementTimeoutMs: 30_000 };
+/** Apart from all: a call that wraps waits for it, and waits for no report. */
 const MESSAGE_LIMITS = { maxConnections: 3, statementTimeoutMs: 15_000 };
 const MIGRATION_LIMITS = { maxConnections: 1, statementTimeoutMs: undefined };
 
@@ -174,17 +177,17 @@ async function openPostgresStore(url: string, prepare: Prepare): Promise<Store> 
   const stateDb = new Kysely<StateTables>({
     dialect: new PostgresStateDialect({ pool: openPool(url, STATE_LIMITS) }),
   });
-  const [eventsDb, messagesDb] = [EVENT_LIMITS, MESSAGE_LIMITS].map(
+  const [eventsDb, searchesDb, messagesDb] = [EVENT_LIMITS, SEARCH_LIMITS, MESSAGE_LIMITS].map(
     (limits) => new Kysely<unknown>({ dialect: new PostgresDialect({ pool: openPool(url, limits) }) }),
-  ) as [Kysely<unknown>, Kysely<unknown>];
-  const events = postgresEvents(eventsDb);
+  ) as [Kysely<unknown>, Kysely<unknown>, Kysely<unknown>];
+  const events = postgresEvents(eventsDb, searchesDb);
   return {
     ...stateStores(postgresState(stateDb)),
     events: createEventStore(events),
     eventPositions: createEventPositions(events),
     messages: createMessageStore(postgresMessages(messagesDb)),
     close: async () => {
-      await Promise.all([stateDb.destroy(), eventsDb.destroy(), messagesDb.destroy()]);
+      await Promise.all([stateDb, eventsDb, searchesDb, messagesDb].map((db) => db.destroy()));
     },
   };
 }
@@ -196,7 +199,7 @@ async function reach(db: Kysely<unknown>): Promise<void> {
   } catch (error) {
     // Several addresses, several failures: an AggregateError has no message of its own.
     const reasons = error instanceof AggregateError ? error.errors.join(", ") : String(error);
-    throw new Error(`PostgreSQL cannot be used: ${reasons}`, { cause: error });
+    throw new StoreAway("unavailable", `PostgreSQL cannot be used: ${reasons}`, { cause: error });
   }
 }
 

@@ -1,7 +1,11 @@
 /** Tells a store that does not answer from a bug: the first passes by itself, and its callers may try again. */
 import { DatabaseError } from "pg";
 
+import { AppError } from "../domain/errors.ts";
 import { ThreadError } from "../threads/worker-link.ts";
+
+/** A store that could not be reached when it was opened, whatever the reason: it may be there the next time. */
+export class StoreAway extends AppError {}
 
 /** Result codes of SQLite that say "not now": busy, locked, I/O error, full. */
 const SQLITE_OUTAGES: ReadonlySet<unknown> = new Set([5, 6, 10, 13]);

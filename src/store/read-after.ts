@@ -50,17 +50,27 @@ interface ListedDay {
 export async function readAfter<Row>(
   database: DayDatabase,
   { daysTable, select, placeOf }: OrderedSelect<Row>,
-  { position, limit }: { readonly position: number; readonly limit: number },
+  {
+    position,
+    limit,
+    last: end = Number.MAX_SAFE_INTEGER,
+  }: {
+    readonly position: number;
+    readonly limit: number;
+    /** Nothing behind it is read. */
+    readonly last?: number;
+  },
 ): Promise<readonly Row[]> {
   const days = await database.onDays(sql<ListedDay>`
     select day, first_position, last_position from ${sql.table(daysTable)}
     where last_position > ${position} order by first_position`);
   let found: Row[] = [];
   for (const { day, first_position: first, last_position: last } of days) {
+    if (first > end) break;
     const highest = found.at(-1);
     if (found.length >= limit && highest !== undefined && first > placeOf(highest)) break;
     const rows = await database.onDay(day)(
-      select({ after: position, upTo: last, limit, bounds: boundsOf(day) }),
+      select({ after: position, upTo: Math.min(last, end), limit, bounds: boundsOf(day) }),
     );
     found = [...found, ...rows].sort((one, other) => placeOf(one) - placeOf(other)).slice(0, limit);
   }

@@ -86,6 +86,25 @@ export function createVerificationStore({ db, write }: StateDatabase): Verificat
         .execute();
       return rows.map(toCheck);
     },
+
+    async newestChecks(cnameStatus, subaccounts) {
+      if (subaccounts.length === 0) return [];
+      let query = db
+        .selectFrom("domain_checks")
+        .selectAll("domain_checks")
+        .innerJoin("tracking_domains", "tracking_domains.domain", "domain_checks.domain")
+        .where("tracking_domains.cname_status", "=", cnameStatus)
+        .where("tracking_domains.deleted_at_ms", "is", null)
+        .where("domain_checks.sequence", "=", (query) =>
+          query
+            .selectFrom("domain_checks as newest")
+            .select(({ fn }) => fn.max("newest.sequence").as("sequence"))
+            .whereRef("newest.domain", "=", "tracking_domains.domain"),
+        );
+      if (subaccounts !== "all") query = query.where("tracking_domains.subaccount_id", "in", subaccounts);
+      const rows = await query.execute();
+      return rows.map((row) => ({ ...toCheck(row), domain: row.domain }));
+    },
   };
 }
 

@@ -11,9 +11,11 @@ import type {
   LaneState,
 } from "../webhooks/delivery-store.ts";
 import type { Interest } from "../webhooks/webhook.ts";
+import { withDelivery } from "./last-deliveries.ts";
 import type { StateDatabase, StateTables, StateTransaction } from "./state-database.ts";
 import type { WebhookLanesTable, WebhooksTable } from "./webhook-tables.ts";
 import { bumpWebhookVersion, WEBHOOK_VERSION } from "./webhook-version.ts";
+import { endLiveLane } from "./webhooks.ts";
 
 const DAY_MS = 86_400_000;
 /** SparkPost's. */
@@ -96,7 +98,7 @@ export function createWebhookDeliveries(state: StateDatabase): DeliveryStore {
       write(async (transaction) => {
         if (!(await fail(transaction, state, { lane, failed }))) return false;
         await noteFailure(transaction, state, { lane, failed });
-        if (failed.end.kind === "gone") await switchOff(transaction, failed.webhookId);
+        if (failed.end.kind === "gone") await switchOff(transaction, failed.webhookId, failed.end.streamEnd);
         return true;
       }),
 
@@ -191,7 +193,7 @@ function toLane(row: LaneRow): Lane {
     id: row.id,
     kind: row.kind,
     position: row.position,
-    end: row.end_position ?? undefined,
+    end: row.kind === "replay" ? (row.end_position ?? undefined) : undefined,
     sinceMs: row.since_ms ?? undefined,
     batch:
       id === null || last === null || interest === null
@@ -250,6 +252,7 @@ async function advance(
             sent_batches: sql<number>`sent_batches + 1`,
             sent_events: sql<number>`sent_events + ${delivered.events}`,
             last_successful_at_ms: clock,
+            last_deliveries: withDelivery(lane.batchId ?? "", delivered, clock),
           }),
       ...(isFinished ? { finished_at_ms: clock } : {}),
     })
@@ -334,13 +337,14 @@ async function unlist(transaction: StateTransaction, { batchId = "" }: LaneState
   await transaction.deleteFrom("webhook_batches").where("id", "=", batchId).execute();
 }
 
-async function switchOff(transaction: StateTransaction, webhookId: string): Promise<void> {
+async function switchOff(transaction: StateTransaction, webhookId: string, streamEnd: number): Promise<void> {
   await bumpWebhookVersion(transaction);
   await transaction
     .updateTable("webhooks")
     .set({ active: false, inactive_reason: "gone", changed_in_version: WEBHOOK_VERSION })
     .where("id", "=", webhookId)
     .execute();
+  await endLiveLane(transaction, webhookId, streamEnd);
 }
 
 async function prune({ db, clock }: StateDatabase): Promise<void> {
@@ -354,7 +358,7 @@ async function prune({ db, clock }: StateDatabase): Promise<void> {
     .where("state", "=", "dead")
     .where("attempted_at_ms", "<", sql<number>`${clock} - ${DEAD_KEPT_MS}`)
     .execute();
-  // Of replays that were taken back, and batches of which nothing was left to send.
+  // Nobody tries them any more.
   await db
     .deleteFrom("webhook_batches")
     .where("state", "=", "failing")

@@ -1,6 +1,7 @@
-/** Batches that failed, and what is sent again. */
+/** Batches that failed, those that were delivered last, and what is sent again. */
 import { type Selectable, sql } from "kysely";
 
+import { DELIVERIES_KEPT, type LastDelivery, parseDeliveries } from "./last-deliveries.ts";
 import type { StateDatabase, StateTransaction } from "./state-database.ts";
 import type { WebhookBatchesTable, WebhookLanesTable } from "./webhook-tables.ts";
 import { makeDue, touchWebhook } from "./webhooks.ts";
@@ -43,6 +44,8 @@ export interface WebhookReplays {
     webhookId: string,
     filter: { readonly state?: BatchState; readonly withinMs: number; readonly limit: number },
   ): Promise<readonly StoredBatch[]>;
+  /** The last ones of a webhook, also those that failed at no attempt. The newest first. */
+  listDeliveries(webhookId: string): Promise<readonly LastDelivery[]>;
   /**
    * Up to what is sent already; what waits for another attempt is tried at once. `full`: `atMost` are not finished yet.
    * `no_batch`: no such batch was given up.
@@ -53,7 +56,7 @@ export interface WebhookReplays {
   ): Promise<"started" | "full" | "no_batch">;
   /** The newest first. */
   listReplays(webhookId: string): Promise<readonly StoredReplay[]>;
-  /** `false`: there is no such replay. */
+  /** A batch of it that has failed is dead then. `false`: there is no such replay. */
   removeReplay(webhookId: string, id: string): Promise<boolean>;
 }
 
@@ -73,6 +76,18 @@ export function createWebhookReplays(state: StateDatabase): WebhookReplays {
       return (await query.execute()).map(toBatch);
     },
 
+    async listDeliveries(webhookId) {
+      const lanes = await db
+        .selectFrom("webhook_lanes")
+        .select("last_deliveries")
+        .where("webhook_id", "=", webhookId)
+        .execute();
+      return lanes
+        .flatMap(({ last_deliveries }) => parseDeliveries(last_deliveries))
+        .toSorted((a, b) => b.deliveredAtMs - a.deliveredAtMs)
+        .slice(0, DELIVERIES_KEPT);
+    },
+
     startReplay: (webhookId, replay) =>
       write((transaction) => startReplay(transaction, state, { webhookId, ...replay })),
 
@@ -88,15 +103,7 @@ export function createWebhookReplays(state: StateDatabase): WebhookReplays {
       return rows.map(toReplay);
     },
 
-    async removeReplay(webhookId, id) {
-      const { numDeletedRows } = await db
-        .deleteFrom("webhook_lanes")
-        .where("id", "=", id)
-        .where("webhook_id", "=", webhookId)
-        .where("kind", "=", "replay")
-        .executeTakeFirst();
-      return numDeletedRows > 0n;
-    },
+    removeReplay: (webhookId, id) => write((transaction) => removeReplay(transaction, webhookId, id)),
   };
 }
 
@@ -141,6 +148,25 @@ async function startReplay(
   await touchWebhook(transaction, webhookId);
   await makeDue(transaction, webhookId);
   return "started";
+}
+
+async function removeReplay(transaction: StateTransaction, webhookId: string, id: string): Promise<boolean> {
+  const removed = await transaction
+    .deleteFrom("webhook_lanes")
+    .where("id", "=", id)
+    .where("webhook_id", "=", webhookId)
+    .where("kind", "=", "replay")
+    .returning("batch_id")
+    .executeTakeFirst();
+  if (removed === undefined) return false;
+  // Nobody tries it any more, and it has not arrived: who wants it can ask for it again.
+  await transaction
+    .updateTable("webhook_batches")
+    .set({ state: "dead" })
+    .where("id", "=", removed.batch_id ?? "")
+    .where("state", "=", "failing")
+    .execute();
+  return true;
 }
 
 interface Beginning {

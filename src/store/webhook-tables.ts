@@ -42,6 +42,7 @@ export interface WebhookLanesTable {
   worker: string | null;
   start_position: number;
   position: number;
+  /** Of a live lane: where the stream ended when the webhook was switched off. */
   end_position: number | null;
   since_ms: number | null;
   batch_id: string | null;
@@ -57,6 +58,8 @@ export interface WebhookLanesTable {
   last_failure_at_ms: number | null;
   created_at_ms: number;
   finished_at_ms: number | null;
+  /** `last-deliveries.ts`. */
+  last_deliveries: Generated<string>;
 }
 
 export interface WebhookBatchesTable {

@@ -1,4 +1,6 @@
 /** Webhooks as their owners see them. How they are delivered: `webhook-deliveries.ts`. */
+import { randomUUID } from "node:crypto";
+
 import { type Selectable, sql } from "kysely";
 
 import type { SubaccountId } from "../domain/subaccount.ts";
@@ -45,9 +47,10 @@ export interface Webhooks {
   list(scope: WebhookScope): Promise<readonly StoredWebhook[]>;
   find(id: string, scope: WebhookScope): Promise<StoredWebhook | undefined>;
   /**
-   * What waits for another attempt is tried at once. One that becomes active goes on behind `position`: what happened
-   * before is not sent, and a batch under way is given up. `false`: there is no such webhook. A change that is a
-   * function is made from what is stored, and nothing can come in between.
+   * What waits for another attempt is tried at once. `position` is the end of what is stored: one that becomes inactive
+   * remembers it, one that becomes active goes on behind it, and what it had not been sent when it became inactive follows as
+   * a replay. `false`: there is no such webhook. A change that is a function is made from what is stored, and nothing
+   * can come in between.
    */
   update(
     id: string,
@@ -59,6 +62,11 @@ export interface Webhooks {
   /** What waits for another attempt is tried at once. */
   retryNow(id: string): Promise<void>;
 }
+
+/** Of replays at a time, those that owners ask for and those that follow a switch. */
+const UNFINISHED_AT_MOST = 20;
+const BATCH_COLUMNS = ["batch_id", "batch_last", "batch_interest"] as const;
+const NO_BATCH = { batch_id: null, batch_last: null, batch_interest: null, attempts: 0 };
 
 type WebhookRow = Selectable<WebhooksTable> & {
   readonly last_successful_at_ms: number | null;
@@ -92,8 +100,9 @@ export function createWebhooks(state: StateDatabase): Webhooks {
           .set({ ...toColumns(applied), changed_in_version: WEBHOOK_VERSION })
           .where("id", "=", id)
           .execute();
-        const isSwitchedOn = applied.active === true && !found.active;
-        await (isSwitchedOn ? goOnBehind(transaction, id, position) : makeDue(transaction, id));
+        if (applied.active === false && found.active) await endLiveLane(transaction, id, position);
+        if (applied.active === true && !found.active) await goOnBehind(transaction, state, { id, position });
+        await makeDue(transaction, id);
         return true;
       }),
 
@@ -151,6 +160,7 @@ async function create(
       kind: "live",
       start_position: position,
       position,
+      end_position: webhook.active ? null : position,
       created_at_ms: clock,
     })
     .execute();
@@ -211,33 +221,69 @@ export async function makeDue(transaction: StateTransaction, id: string): Promis
     .execute();
 }
 
-async function goOnBehind(transaction: StateTransaction, id: string, position: number): Promise<void> {
+/** The webhook goes off: what is stored behind this position came while it was, and is not sent when it goes on. */
+export async function endLiveLane(
+  transaction: StateTransaction,
+  id: string,
+  position: number,
+): Promise<void> {
+  await transaction
+    .updateTable("webhook_lanes")
+    .set({ end_position: position })
+    .where("id", "=", id)
+    // Off is off: a request that was under way then may have switched it off, too.
+    .where("end_position", "is", null)
+    .execute();
+}
+
+/**
+ * The webhook goes on behind a position. What it had not been sent when it went off follows as a replay, the batch under
+ * way with its id.
+ */
+async function goOnBehind(
+  transaction: StateTransaction,
+  { clock }: StateDatabase,
+  { id, position }: { readonly id: string; readonly position: number },
+): Promise<void> {
+  const lanes = await transaction
+    .selectFrom("webhook_lanes")
+    .select(["id", "worker", "position", "end_position", "attempts", ...BATCH_COLUMNS])
+    .where("webhook_id", "=", id)
+    .where("finished_at_ms", "is", null)
+    .execute();
+  const live = lanes.find((lane) => lane.id === id);
+  if (live === undefined) return;
+  const { worker, end_position, batch_id, batch_last, batch_interest, attempts } = live;
+  const backlogEnd = Math.max(live.position, end_position ?? 0, batch_last ?? 0);
+  const hasBacklog = backlogEnd > live.position;
+  // Then it goes on where it was: what came while it was off is sent, but nothing is lost, and nobody is kept off.
+  const isFull = hasBacklog && lanes.length > UNFINISHED_AT_MOST;
+  if (hasBacklog && !isFull) {
+    await transaction
+      .insertInto("webhook_lanes")
+      .values({
+        id: randomUUID(),
+        webhook_id: id,
+        kind: "replay",
+        worker,
+        start_position: live.position,
+        position: live.position,
+        end_position: backlogEnd,
+        batch_id,
+        batch_last,
+        batch_interest,
+        attempts,
+        created_at_ms: clock,
+      })
+      .execute();
+  }
   await transaction
     .updateTable("webhook_lanes")
     .set({
-      position,
-      batch_id: null,
-      batch_last: null,
-      batch_interest: null,
-      attempts: 0,
-      next_attempt_at_ms: 0,
+      end_position: null,
+      ...(isFull ? {} : { ...NO_BATCH, position: Math.max(position, backlogEnd) }),
     })
     .where("id", "=", id)
-    .execute();
-  await transaction
-    .updateTable("webhook_batches")
-    .set({ state: "dead" })
-    .where("webhook_id", "=", id)
-    .where("state", "=", "failing")
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("webhook_lanes")
-            .select("webhook_lanes.id")
-            .whereRef("webhook_lanes.batch_id", "=", "webhook_batches.id"),
-        ),
-      ),
-    )
     .execute();
 }
 

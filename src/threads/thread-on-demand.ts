@@ -12,16 +12,23 @@ export class ThreadOnDemand<Request> {
   constructor(start: () => Worker, onFatal: (error: Error) => void) {
     this.#start = () => {
       const link = new WorkerLink<Request>(start(), onFatal);
-      link.opened.catch(onFatal);
+      link.opened.catch((error: Error) => {
+        if (!this.#isClosed) onFatal(error);
+      });
       return link;
     };
   }
 
   /** `Result` is what the thread answers to this request: the channel cannot check it. */
-  send<Result>(request: Request): Promise<Result> {
-    if (this.#isClosed) return Promise.reject(new Error("the worker thread is closed"));
+  async send<Result>(request: Request): Promise<Result> {
+    if (this.#isClosed) throw new Error("the worker thread is closed");
     this.#link ??= this.#start();
     return this.#link.send<Result>(request);
+  }
+
+  /** What has not started has nothing open. */
+  async sendIfStarted(request: Request): Promise<void> {
+    if (this.#link !== undefined) await this.send(request);
   }
 
   async close(): Promise<void> {

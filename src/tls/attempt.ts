@@ -11,7 +11,6 @@ import type { CheckedCertificate } from "../domain/certificate.ts";
 import { type Hostname, isLocalhost } from "../domain/hostname.ts";
 import {
   type IssuanceProblem,
-  LONGEST_PAUSE_MS,
   type NameToCertify,
   nextLookAt,
   type OrderHistory,
@@ -100,7 +99,7 @@ export interface CaLink {
   disconnect(): void;
   /** Leaves the CA alone, on every machine. */
   pause(untilMs: number): Promise<void>;
-  pausedUntil(nowMs: number): Promise<number>;
+  pausedUntil(): Promise<number>;
 }
 
 export interface AttemptDeps {
@@ -131,11 +130,16 @@ export interface Claimed {
 
 /** A CA that names no time is left alone for so long, and one that names a long one no longer than the other. */
 const PAUSE_MS = 10 * 60_000;
+/**
+ * A limit of the CA that one name has reached looks like one that all share. Asking again after an hour does a CA no harm; waiting for
+ * days would let one tenant stop the others.
+ */
+export const LONGEST_PAUSE_MS = 3_600_000;
 const ASK_AGAIN_AFTER_FAILURE_MS = 6 * 3_600_000;
 /** A change is with every edge of every machine within a second, twice which is enough for slow days. */
 const EDGES_FOLLOW_WITHIN_MS = 2000;
 /** Names that wait for the same limit come one after the other. */
-const POSTPONED_SPREAD_MS = 60_000;
+export const POSTPONED_SPREAD_MS = 60_000;
 
 /** What came of it; `undefined`: the certificate is not Waypost's to get. Rejects only with what the store throws. */
 export async function attempt(claimed: Claimed, deps: AttemptDeps): Promise<CertificateEvidence | undefined> {
@@ -202,7 +206,7 @@ async function order(
   const { domain } = name;
   const progress: Progress = { isStarted: false, url: name.issuance.order?.url };
   if (isLocalhost(domain)) return fail(claimed, localName(domain), progress, deps);
-  const pausedUntilMs = await deps.ca.pausedUntil(deps.now());
+  const pausedUntilMs = await deps.ca.pausedUntil();
   if (pausedUntilMs > deps.now())
     return postpone(claimed, { limit: "ca_asked", untilMs: pausedUntilMs }, deps);
   try {

@@ -15,7 +15,7 @@ export interface AccountStore {
     nowMs: number,
   ): Promise<AccountKey & { readonly usedSinceMs: number }>;
   pause(directory: string, untilMs: number): Promise<void>;
-  pausedUntil(directory: string, nowMs: number): Promise<number>;
+  pausedUntil(directory: string): Promise<number>;
 }
 
 export interface AuthorityOptions
@@ -62,7 +62,7 @@ export async function linkAuthority(options: AuthorityOptions): Promise<CaLink> 
       link = undefined;
     },
     pause: (untilMs) => accounts.pause(directory, untilMs),
-    pausedUntil: (atMs) => accounts.pausedUntil(directory, atMs),
+    pausedUntil: () => accounts.pausedUntil(directory),
   };
 }
 

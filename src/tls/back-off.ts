@@ -26,9 +26,12 @@ const JITTER = 0.2;
 /** The longest a name is put off for its own sake. */
 export const LONGEST_BACK_OFF_MS = 12 * HOUR * (1 + JITTER);
 
+/** No limit of a CA counts for longer. */
+export const LONGEST_DELAY_MS = 7 * 24 * HOUR;
+
 /**
  * Milliseconds until the next attempt; `undefined` for a name that the CA refuses, which nothing changes but its owner's asking.
- * `failures` counts this one. Never shorter than the CA asks for.
+ * `failures` counts this one. Never shorter than the CA asks for, up to a week.
  */
 export function backOff(
   setback: SetbackKind,
@@ -38,5 +41,5 @@ export function backOff(
   if (setback === "refused") return undefined;
   const delays = DELAYS_MS[setback];
   const delayMs = delays[Math.min(Math.max(failures, 1), delays.length) - 1] ?? LONGEST_BACK_OFF_MS;
-  return Math.max(Math.round(delayMs * (1 + JITTER * random)), retryAfterMs);
+  return Math.max(Math.round(delayMs * (1 + JITTER * random)), Math.min(retryAfterMs, LONGEST_DELAY_MS));
 }

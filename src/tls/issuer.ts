@@ -11,7 +11,14 @@ import type { CertificateEvidence } from "../verification/evidence.ts";
 import { createLimiter } from "../verification/limiter.ts";
 import type { CertificateSupply } from "../verification/verifier.ts";
 import { AcmeError } from "./acme-error.ts";
-import { type AttemptDeps, type AttemptStore, attempt } from "./attempt.ts";
+import {
+  type AttemptDeps,
+  type AttemptStore,
+  attempt,
+  LONGEST_PAUSE_MS,
+  POSTPONED_SPREAD_MS,
+} from "./attempt.ts";
+import { LONGEST_DELAY_MS } from "./back-off.ts";
 import { roomInHour } from "./pace.ts";
 import { localName, type Setback } from "./setback.ts";
 
@@ -27,6 +34,11 @@ export interface IssuerStore extends AttemptStore {
   claim(domain: Hostname, nowMs: number, lease: Lease): Promise<NameToCertify | "busy" | undefined>;
   find(domain: Hostname): Promise<(NameToCertify & { readonly isBusyUntilMs: number }) | undefined>;
   ordersSince(directory: string, sinceMs: number): Promise<readonly number[]>;
+  /** Mends times further ahead than any right clock puts them. */
+  mendTimes(
+    nowMs: number,
+    longest: { readonly pauseMs: number; readonly leaseMs: number; readonly attemptMs: number },
+  ): Promise<void>;
 }
 
 export interface IssuerDeps extends AttemptDeps {
@@ -61,6 +73,13 @@ const ATTEMPT_MS = 4 * 60_000;
 const LEASE_MS = ATTEMPT_MS + 60_000;
 // Asked-for attempts mostly wait. What comes on top waits for the background's turn.
 const ASKED_LIMITS = { maxRunning: 32, maxWaiting: 200 } as const;
+const LONGEST_AHEAD = {
+  pauseMs: LONGEST_PAUSE_MS,
+  leaseMs: LEASE_MS,
+  attemptMs: LONGEST_DELAY_MS + POSTPONED_SPREAD_MS,
+} as const;
+/** A machine whose clock is wrong goes on putting names off to wrong times: once an hour they are tried all the same. */
+const MEND_INTERVAL_MS = 3_600_000;
 const LOOK_AGAIN_MS = 500;
 const JUDGE_WITHIN_MS = 15_000;
 const HOUR = 3_600_000;
@@ -73,6 +92,8 @@ export function createIssuer(deps: IssuerDeps): Issuer {
   const running = new Set<Promise<unknown>>();
   const limit = createLimiter(ASKED_LIMITS);
   const lease = (): Lease => ({ owner: deps.leaseOwner, untilMs: now() + LEASE_MS });
+
+  const mendTimes = createMender(deps);
 
   const run = (name: NameToCertify, isNeeded: boolean) => {
     const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(ATTEMPT_MS)]);
@@ -136,9 +157,9 @@ export function createIssuer(deps: IssuerDeps): Issuer {
     judge: (domain, options) => judge(domain, options, deps),
 
     async advanceDue(most) {
-      if (stopping.signal.aborted || (await deps.ca.pausedUntil(now())) > now()) return 0;
-      const placedMs = await store.ordersSince(deps.ca.directory, now() - HOUR);
-      const room = Math.min(most, roomInHour(placedMs, deps.ordersPerHour));
+      if (stopping.signal.aborted) return 0;
+      await mendTimes();
+      const room = Math.min(most, await roomForOrders(deps));
       if (room === 0) return 0;
       const due = await store.claimDue(now(), room, lease());
       await Promise.allSettled(due.map((name) => run(name, false)));
@@ -149,6 +170,22 @@ export function createIssuer(deps: IssuerDeps): Issuer {
       stopping.abort();
       await Promise.allSettled([...running, ...asked.values()]);
     },
+  };
+}
+
+async function roomForOrders({ store, ca, now, ordersPerHour }: IssuerDeps): Promise<number> {
+  if ((await ca.pausedUntil()) > now()) return 0;
+  return roomInHour(await store.ordersSince(ca.directory, now() - HOUR), ordersPerHour);
+}
+
+/** Works at its first call, every hour after that, and at once when the clock has been set back. */
+function createMender({ store, now }: Pick<IssuerDeps, "store" | "now">): () => Promise<void> {
+  let mendedAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const nowMs = now();
+    if (Math.abs(nowMs - mendedAtMs) < MEND_INTERVAL_MS) return;
+    await store.mendTimes(nowMs, LONGEST_AHEAD);
+    mendedAtMs = nowMs;
   };
 }
 

@@ -14,6 +14,8 @@ const FORBIDDEN = [
   ["private (192.168/16)", "192.168.0.1"],
   ["carrier-grade NAT", "100.64.0.1"],
   ["link-local, cloud metadata", "169.254.169.254"],
+  ["the agent of an Azure host", "168.63.129.16"],
+  ["the agent of an Azure host, IPv4-mapped", "::ffff:168.63.129.16"],
   ["benchmarking", "198.18.0.1"],
   ["documentation", "203.0.113.7"],
   ["multicast", "224.0.0.1"],

@@ -22,10 +22,12 @@ export function mayReach(host: string, address: string, allowPrivate: boolean): 
 export function isPublicUnicast(address: string): boolean {
   if (isIP(address) === 0) return false;
   const inner = embeddedAddress(address);
-  if (inner.range() !== "unicast") return false;
+  if (inner.range() !== "unicast" || inner.toString() === AZURE_HOST) return false;
   return inner.kind() === "ipv4" || inner.match(GLOBAL_UNICAST);
 }
 
+/** Azure's virtual machines reach their host's agent there, which gives out keys and certificates; no other cloud uses a public address. */
+const AZURE_HOST = "168.63.129.16";
 // What IANA has assigned of IPv6; a list of what is special will never be complete (RFC 4291 section 2.4).
 const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [new ipaddr.IPv6([0x2000, 0, 0, 0, 0, 0, 0, 0]), 3];
 // A translator or relay at these prefixes hands the connection on to the IPv4 address inside.

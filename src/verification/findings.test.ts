@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import type { DnsEvidence, Evidence, ProbeOutcome } from "./evidence.ts";
-import { explain, requiredDnsRecord, summarize } from "./findings.ts";
+import { explain, pointsElsewhere, requiredDnsRecord, summarize } from "./findings.ts";
 
 const DOMAIN = "click.acme.com";
 const TARGET = "edge.example.net";
@@ -176,4 +176,23 @@ describe("what a person reads", () => {
   test("of a name under localhost speaks of the probe alone", () => {
     assert.deepEqual(codesOf({ outcome: answered }), ["probe_answered"]);
   });
+});
+
+test("a domain points elsewhere when DNS or who answers says so, and not when nobody is reached", () => {
+  const isElsewhere = (of: Case) => pointsElsewhere(explain(DOMAIN, evidenceOf(of), TARGET));
+  const addresses = ["203.0.113.7"];
+  for (const of of [
+    { dns: { cnameChain: [DOMAIN, "other.example.net"] } },
+    { dns: { cnameChain: [DOMAIN, `${TARGET}.acme.com`] } },
+    { dns: { addresses } },
+    { dns: FOUND, outcome: { kind: "wrong_answer" } },
+  ] as const)
+    assert.equal(isElsewhere(of), true, JSON.stringify(of));
+  for (const of of [
+    {},
+    { dns: {} },
+    { dns: FOUND, outcome: { kind: "timed_out" } },
+    { dns: { addresses }, looksProxied: true },
+  ] as const)
+    assert.equal(isElsewhere(of), false, JSON.stringify(of));
 });

@@ -85,6 +85,18 @@ export function summarize(findings: readonly Finding[]): string | undefined {
   return [problem.found, problem.why, problem.fix].filter((part) => part !== undefined).join(" ");
 }
 
+const ELSEWHERE: ReadonlySet<FindingCode> = new Set([
+  "cname_elsewhere",
+  "cname_zone_appended",
+  "addresses_elsewhere",
+  "wrong_answer",
+]);
+
+/** Somebody else is there: the domain is not merely out of reach. */
+export function pointsElsewhere(findings: readonly Finding[]): boolean {
+  return findings.some(({ code, ok }) => !ok && ELSEWHERE.has(code));
+}
+
 interface Subject {
   readonly domain: string;
   readonly cnameTarget: string;

@@ -1,5 +1,7 @@
 /** What is remembered of a tracking domain's checks, and what one check found. */
+
 import type { Hostname } from "../domain/hostname.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import type { CnameStatus, ComplianceStatus, Scheme } from "../domain/tracking-domain.ts";
 import type { Evidence } from "./evidence.ts";
 
@@ -63,4 +65,9 @@ export interface VerificationStore {
   claimDue(nowMs: number, limit: number, leaseMs: number): Promise<readonly DomainToCheck[]>;
   /** The newest first. */
   listChecks(domain: Hostname, limit: number): Promise<readonly DomainCheck[]>;
+  /** The newest check of each live domain of these owners that stands so. */
+  newestChecks(
+    cnameStatus: CnameStatus,
+    subaccounts: "all" | readonly SubaccountId[],
+  ): Promise<readonly (DomainCheck & { readonly domain: Hostname })[]>;
 }

@@ -8,7 +8,7 @@ import { logChange, type VerificationChange, type VerificationLog } from "./chan
 import { gatherDnsEvidence, isSameName, LOOPBACK_ADDRESSES } from "./dns-evidence.ts";
 import type { CertificateEvidence, DnsEvidence, Evidence, ProbeEvidence } from "./evidence.ts";
 import { explain, summarize } from "./findings.ts";
-import { createLimiter } from "./limiter.ts";
+import { createLimiter, type LimiterOptions } from "./limiter.ts";
 import { endpointOf, probe } from "./probe.ts";
 import { nextState } from "./schedule.ts";
 import { judge, looksProxied } from "./verdict.ts";
@@ -34,8 +34,8 @@ export interface VerifierDeps {
   readonly isRestricted: (domain: Hostname) => boolean;
   /** Whether the edge would refuse the links of `domain`'s tenant on `host`, because that is or was another tenant's. */
   readonly isForeignHost: (host: string, domain: Hostname) => Promise<boolean>;
-  /** Whether a certificate is stored for it, which an edge may not have yet. */
-  readonly hasCertificate: (domain: Hostname) => Promise<boolean>;
+  /** Whether a certificate was stored for it so lately that an edge may not have it yet. */
+  readonly hasNewCertificate: (domain: Hostname) => Promise<boolean>;
   readonly probeKey: Buffer;
   readonly cnameTarget: string;
   readonly ports: EdgePorts;
@@ -55,6 +55,10 @@ export interface VerifierDeps {
   readonly timeoutMs?: number | undefined;
   /** How long an asked-for check waits for a certificate; 30 seconds unless given. */
   readonly certificateWaitMs?: number | undefined;
+  /** How long it waits for the edge to serve a new one; 5 seconds unless given. */
+  readonly servedWithinMs?: number | undefined;
+  /** 64 checks at once unless given. */
+  readonly limits?: LimiterOptions | undefined;
 }
 
 /** What a check came to. `failure` is the specification's text for error 1404. */
@@ -72,10 +76,15 @@ export interface Verifier {
   verify(domain: Hostname, trigger: CheckTrigger): Promise<Verification>;
 }
 
+export interface StoppableVerifier extends Verifier {
+  /** Checks that wait for an edge end with what is known, and none waits from now on. */
+  stop(): Promise<void>;
+}
+
 const DEFAULT_TIMEOUT_MS = 5000;
 const DEFAULT_CERTIFICATE_WAIT_MS = 30_000;
 // A new certificate is with every edge within a second; this is for slow days.
-const SERVED_WITHIN_MS = 5000;
+const DEFAULT_SERVED_WITHIN_MS = 5000;
 const SERVED_POLL_MS = 200;
 // DNS may have half of the time, so that a slow name server leaves some for the probe.
 const DNS_SHARE = 0.5;
@@ -83,11 +92,13 @@ const DNS_SHARE = 0.5;
 const HTTPS_SHARE = 0.6;
 
 // Most of a check is waiting. 64 of them at their slowest are 13 checks a second.
-const LIMITS = { maxRunning: 64, maxWaiting: 1000 } as const;
+const DEFAULT_LIMITS = { maxRunning: 64, maxWaiting: 1000 } as const;
 
-/** Nothing runs until `verify` is called, and nothing has to be closed. */
-export function createVerifier(deps: VerifierDeps): Verifier {
-  const limit = createLimiter(LIMITS);
+/** Nothing runs until `verify` is called. */
+export function createVerifier(deps: VerifierDeps): StoppableVerifier {
+  const limit = createLimiter(deps.limits ?? DEFAULT_LIMITS);
+  const stopping = new AbortController();
+  const checkDeps: CheckDeps = { ...deps, limit, stopped: stopping.signal };
   const underWay = new Map<string, Promise<Verification>>();
 
   return {
@@ -98,16 +109,19 @@ export function createVerifier(deps: VerifierDeps): Verifier {
       const key = `${trigger} ${schemeOf(found)} ${domain}`;
       const shared = underWay.get(key);
       if (shared !== undefined) return shared;
-      const started = check(found, trigger, { ...deps, limit }).finally(() => underWay.delete(key));
+      const started = check(found, trigger, checkDeps).finally(() => underWay.delete(key));
       underWay.set(key, started);
       return started;
     },
+
+    stop: async () => stopping.abort(),
   };
 }
 
 interface CheckDeps extends VerifierDeps {
   /** Around everything that opens sockets, and nothing that waits for a certificate. */
   readonly limit: ReturnType<typeof createLimiter>;
+  readonly stopped: AbortSignal;
 }
 
 interface Found {
@@ -179,10 +193,9 @@ async function look(found: DomainToCheck, trigger: CheckTrigger, deps: CheckDeps
   const seen = await deps.limit(() => see(found, deps));
   const certificate = await supply(domain, seen, trigger, deps);
   const known = certificate === undefined ? {} : { certificate };
-  const isOnItsWay =
-    trigger === "asked" &&
-    (certificate === undefined ? await isBrought(domain, seen, deps) : certificate.kind === "issued");
-  if (!isOnItsWay) return assess(domain, { ...seen, ...known });
+  const mayBeServed =
+    trigger === "asked" && (certificate === undefined ? isTlsAlone(seen) : certificate.kind === "issued");
+  if (!mayBeServed) return assess(domain, { ...seen, ...known });
   const { httpProbe, ...rest } = seen;
   const probe = await probeUntilServed(found, seen, deps);
   return assess(domain, {
@@ -229,24 +242,27 @@ async function supply(
   return trigger === "asked" ? certificates.obtain(domain, certificateWaitMs) : certificates.request(domain);
 }
 
-/** Its owner may have brought it a moment ago. */
-async function isBrought(domain: Hostname, { probe, httpProbe }: Seen, deps: VerifierDeps): Promise<boolean> {
-  const isTlsAlone = probe.outcome.kind === "tls_failed" && httpProbe?.outcome.kind === "answered";
-  return isTlsAlone && deps.hasCertificate(domain);
+/** As it is while an edge has no certificate. */
+function isTlsAlone({ probe, httpProbe }: Seen): boolean {
+  return probe.outcome.kind === "tls_failed" && httpProbe?.outcome.kind === "answered";
 }
 
+/** Looks once more, and waits for the edge when there is something to wait for. */
 async function probeUntilServed(
   found: DomainToCheck,
-  { dns }: Seen,
-  deps: VerifierDeps,
+  { dns, probe: before }: Seen,
+  deps: CheckDeps,
 ): Promise<ProbeEvidence> {
-  const timeoutMs = deps.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-  const giveUpAt = performance.now() + SERVED_WITHIN_MS;
-  for (;;) {
-    const probed = await probeThrough(found, dns, { deps, scheme: "https", timeoutMs });
-    if (probed.outcome.kind !== "tls_failed" || performance.now() >= giveUpAt) return probed;
-    await sleep(SERVED_POLL_MS);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, servedWithinMs = DEFAULT_SERVED_WITHIN_MS, limit, stopped } = deps;
+  const isNew = await deps.hasNewCertificate(found.domain);
+  const giveUpAt = performance.now() + (isNew ? servedWithinMs : 0);
+  let probed = before;
+  while (!stopped.aborted) {
+    probed = await limit(() => probeThrough(found, dns, { deps, scheme: "https", timeoutMs }));
+    if (probed.outcome.kind !== "tls_failed" || performance.now() >= giveUpAt) break;
+    await sleep(SERVED_POLL_MS, undefined, { signal: stopped }).catch(() => undefined);
   }
+  return probed;
 }
 
 function assess(domain: Hostname, seen: Seen): Found {

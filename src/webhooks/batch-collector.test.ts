@@ -4,30 +4,38 @@ import { test } from "node:test";
 import fc from "fast-check";
 
 import { BatchCollector, type BatchLimits, bodyOf, collectAgain } from "./batch-collector.ts";
-import { type EventSource, type SourceEvent, sourceEvent } from "./event-source.ts";
+import { renewed, type SourceEvent, sourceEvent } from "./event-source.ts";
 import { createFilter, type Interest } from "./webhook.ts";
 
 const EVERYTHING: Interest = { types: ["click", "open"], subaccounts: "all", exceptions: [] };
 const LIMITS: BatchLimits = { events: 5, chars: 60, span: 20 };
 
+interface Reader {
+  readAfter(position: number, limit: number): Promise<readonly SourceEvent[]>;
+}
+
 function eventAt(position: number, over: Partial<{ type: string; subaccountId: number; size: number }> = {}) {
   const { type = "click", subaccountId = 0, size = 5 } = over;
-  return sourceEvent({ position, type, subaccountId, timestampMs: position }, position, (value) =>
-    String(value).padStart(size, "x"),
+  const facts = { position, type, subaccountId, timestampMs: position, rcptTo: "" };
+  return sourceEvent(
+    { ...facts, ...(type === "link_unsubscribe" && { mayBecome: "click" }) },
+    position,
+    (value) => String(value).padStart(size, "x"),
   );
 }
 
 /** Pages of so many. */
-function sourceOf(events: readonly SourceEvent[], pageSize = 7): EventSource {
+function sourceOf(events: readonly SourceEvent[], pageSize = 7): Reader {
   return {
     readAfter: async (position, limit) =>
       events.filter((event) => event.position > position).slice(0, Math.min(limit, pageSize)),
   };
 }
 
-function collector(source: EventSource, over: Partial<ConstructorParameters<typeof BatchCollector>[0]> = {}) {
+function collector(source: Reader, over: Partial<ConstructorParameters<typeof BatchCollector>[0]> = {}) {
   return new BatchCollector({
-    read: (position) => source.readAfter(position, 100),
+    read: async (position) => ({ events: await source.readAfter(position, 100), readAtMs: position }),
+    isSettled: async () => true,
     interest: EVERYTHING,
     position: 0,
     limits: LIMITS,
@@ -40,7 +48,7 @@ const anyEvents = fc
   .array(
     fc.record({
       gap: fc.integer({ min: 1, max: 9 }),
-      type: fc.constantFrom("click", "open", "delivery"),
+      type: fc.constantFrom("click", "open", "delivery", "link_unsubscribe"),
       subaccountId: fc.nat(2),
       size: fc.integer({ min: 1, max: 90 }),
     }),
@@ -54,7 +62,7 @@ const anyEvents = fc
     });
   });
 const anyInterest: fc.Arbitrary<Interest> = fc.record({
-  types: fc.subarray(["click", "open"]),
+  types: fc.subarray(["click", "open", "link_unsubscribe"]),
   subaccounts: fc.oneof(fc.constant("all" as const), fc.nat(2)),
   exceptions: fc.subarray([0, 1, 2]),
 });
@@ -65,13 +73,18 @@ test("every wanted event is in exactly one batch, in order, and each batch made 
       anyEvents,
       anyInterest,
       fc.integer({ min: 1, max: 20 }),
-      async (events, interest, page) => {
+      fc.integer({ min: 1, max: 400 }),
+      async (events, interest, page, pace) => {
         const source = sourceOf(events, page);
-        const lane = collector(source, { interest });
+        let settled = 0;
+        const isSettled = async (at: number) => at <= settled;
+        const lane = collector(source, { interest, isSettled });
         const sent: string[] = [];
         let position = 0;
-        for (let rounds = 0; rounds < 200; rounds += 1) {
+        for (let rounds = 0; rounds < 2000; rounds += 1) {
+          settled += pace;
           await lane.collect();
+          if (lane.isEmpty && lane.isHeld && !lane.isInVain) continue;
           if (lane.isInVain || (lane.isEmpty && lane.isAtEnd)) {
             const isDone = lane.isAtEnd && !lane.isInVain;
             position = lane.take().last;
@@ -87,7 +100,7 @@ test("every wanted event is in exactly one batch, in order, and each batch made 
             await collectAgain(source, { position, last: batch.last, interest }),
             batch.events,
           );
-          sent.push(...batch.events);
+          sent.push(...batch.events.map((event) => event.json()));
           position = batch.last;
         }
         assert.deepEqual(
@@ -99,12 +112,68 @@ test("every wanted event is in exactly one batch, in order, and each batch made 
   );
 });
 
+test("what may still become something else ends a batch, and is passed when it is settled", async () => {
+  const events = [eventAt(1), eventAt(2), eventAt(3, { type: "link_unsubscribe" }), eventAt(4)];
+  let settled = 2;
+  const isSettled = async (at: number) => at <= settled;
+  for (const types of [["click"], ["click", "link_unsubscribe"]]) {
+    settled = 2;
+    const lane = collector(sourceOf(events), { interest: { ...EVERYTHING, types }, isSettled });
+    await lane.collect();
+    assert.deepEqual([lane.isHeld, lane.isFull, lane.isAtEnd, lane.scanned], [true, false, false, 2]);
+    assert.equal(bodyOf(lane.take().events).toString(), "[xxxx1,xxxx2]");
+    await lane.collect();
+    assert.deepEqual([lane.isHeld, lane.isEmpty, lane.scanned], [true, true, 2]);
+    settled = 3;
+    await lane.collect();
+    assert.deepEqual([lane.isHeld, lane.isAtEnd, lane.take().last], [false, true, 4]);
+  }
+});
+
+test("what a lane does not want as one thing nor the other does not hold it up", async () => {
+  const events = [
+    eventAt(1, { type: "open" }),
+    eventAt(2, { type: "link_unsubscribe" }),
+    eventAt(3, { type: "open" }),
+  ];
+  const never = async () => false;
+  const opens = collector(sourceOf(events), {
+    interest: { ...EVERYTHING, types: ["open"] },
+    isSettled: never,
+  });
+  await opens.collect();
+  assert.deepEqual([opens.isHeld, opens.take().last], [false, 3]);
+  const others = collector(sourceOf(events), {
+    interest: { types: ["click"], subaccounts: 7, exceptions: [] },
+    isSettled: never,
+  });
+  await others.collect();
+  assert.deepEqual([others.isHeld, others.scanned], [false, 3]);
+  const ended = collector(sourceOf(events), { end: 1, isSettled: never });
+  await ended.collect();
+  assert.deepEqual([ended.isHeld, ended.isAtEnd, ended.take().last], [false, true, 1]);
+});
+
+test("a batch is as old as the oldest page that it is made of", async () => {
+  const lane = collector(
+    sourceOf(
+      [5, 10, 15].map((position) => eventAt(position)),
+      1,
+    ),
+    { position: 3 },
+  );
+  await lane.collect();
+  assert.equal(lane.take().readAtMs, 3);
+});
+
 test("a lane with an end sends nothing behind it", async () => {
   const source = sourceOf([1, 3, 5, 7, 9].map((position) => eventAt(position)));
   const lane = collector(source, { end: 6 });
   await lane.collect();
   assert.equal(lane.isAtEnd, true);
-  assert.deepEqual(lane.take(), { last: 5, events: ["xxxx1", "xxxx3", "xxxx5"] });
+  const { last, events } = lane.take();
+  assert.equal(last, 5);
+  assert.equal(bodyOf(events).toString(), "[xxxx1,xxxx3,xxxx5]");
 });
 
 test("a long stretch without anything wanted ends a reading, so that others have their turn", async () => {
@@ -135,9 +204,21 @@ test("a batch's wait begins with its first event", async () => {
 
 test("an event is made into JSON once, however many ask", () => {
   let made = 0;
-  const event = sourceEvent({ position: 1, type: "click", subaccountId: 0, timestampMs: 0 }, {}, () => {
-    made += 1;
-    return "{}";
-  });
+  const event = sourceEvent(
+    { position: 1, type: "click", subaccountId: 0, timestampMs: 0, rcptTo: "" },
+    {},
+    () => {
+      made += 1;
+      return "{}";
+    },
+  );
   assert.deepEqual([event.json(), event.json(), made], ["{}", "{}", 1]);
+});
+
+test("an event that is read again is made into JSON again only when it was corrected", () => {
+  const [one, two, three] = [1, 2, 3].map((position) => eventAt(position));
+  assert.ok(one && two && three);
+  const corrected = { ...eventAt(2), labels: "bot" };
+  const [first, second, ...rest] = renewed([one, two, three], [eventAt(1), corrected]);
+  assert.deepEqual([first === one, second === corrected, rest], [true, true, []]);
 });

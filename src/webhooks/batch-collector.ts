@@ -1,5 +1,5 @@
 /** Makes batches of a lane: the events behind its position that its webhook wants, until a batch is full. */
-import type { EventSource, SourceEvent } from "./event-source.ts";
+import type { EventSource, EventsAt, SourceEvent } from "./event-source.ts";
 import { createFilter, type Interest } from "./webhook.ts";
 
 export interface BatchLimits {
@@ -15,7 +15,9 @@ const BATCH_LIMITS: BatchLimits = { events: 350, chars: 1024 * 1024, span: 50_00
 
 export interface CollectorOptions {
   /** The next events behind a position; none at the end of the stream. */
-  readonly read: (position: number) => Promise<readonly SourceEvent[]>;
+  readonly read: (position: number) => Promise<EventsAt>;
+  /** Whether the event at this position is what it will remain: it is not passed before. */
+  readonly isSettled: (position: number) => Promise<boolean>;
   readonly interest: Interest;
   readonly position: number;
   /** Nothing behind it belongs to the lane. */
@@ -25,10 +27,10 @@ export interface CollectorOptions {
   readonly clock: () => number;
 }
 
-export interface Collected {
+/** As old as the oldest of what was read. */
+export interface Collected extends EventsAt {
   /** The batch is everything behind the lane's position up to here. */
   readonly last: number;
-  readonly events: readonly string[];
 }
 
 export class BatchCollector {
@@ -37,11 +39,13 @@ export class BatchCollector {
   readonly #isWanted: (event: SourceEvent) => boolean;
   #position: number;
   #scanned: number;
-  #events: string[] = [];
+  #events: SourceEvent[] = [];
+  #readAtMs = Number.POSITIVE_INFINITY;
   #chars = 0;
   /** The next event does not fit in. */
   #isClosed = false;
   #isAtEnd = false;
+  #heldAt: number | undefined;
   #firstAtMs: number | undefined;
 
   constructor(options: CollectorOptions) {
@@ -85,6 +89,11 @@ export class BatchCollector {
     return this.#isAtEnd;
   }
 
+  /** The next event may still become another one: it is looked at again after a while. */
+  get isHeld(): boolean {
+    return this.#heldAt !== undefined;
+  }
+
   /** How long its first event has been waiting. */
   get waitedMs(): number {
     return this.#firstAtMs === undefined ? 0 : this.#options.clock() - this.#firstAtMs;
@@ -93,17 +102,38 @@ export class BatchCollector {
   /** Reads on until the batch is full, or there is nothing more for now, or nothing in a long stretch. */
   async collect(): Promise<void> {
     this.#isAtEnd = false;
-    while (!this.isFull && !this.#isAtEnd && !this.#isFar) {
+    if (this.#heldAt !== undefined && !(await this.#options.isSettled(this.#heldAt))) return;
+    this.#heldAt = undefined;
+    while (!this.isFull && !this.isHeld && !this.#isAtEnd && !this.#isFar) {
       const page = await this.#options.read(this.#scanned);
-      if (page.length === 0) this.#isAtEnd = true;
-      for (const event of page) if (!this.#look(event)) break;
+      if (page.events.length === 0) this.#isAtEnd = true;
+      await this.#lookThrough(page);
     }
+  }
+
+  async #lookThrough({ events, readAtMs }: EventsAt): Promise<void> {
+    for (const event of events) {
+      if (this.#isOpen(event) && !(await this.#options.isSettled(event.position))) {
+        this.#heldAt = event.position;
+        return;
+      }
+      if (!this.#look(event, readAtMs)) return;
+    }
+  }
+
+  /** Whether it may become something else, and is wanted as one or the other. */
+  #isOpen(event: SourceEvent): boolean {
+    const { end = Number.POSITIVE_INFINITY } = this.#options;
+    const { mayBecome } = event;
+    if (mayBecome === undefined || event.position > end) return false;
+    return this.#isWanted(event) || this.#isWanted({ ...event, type: mayBecome });
   }
 
   /** The batch so far; the next one begins behind it. */
   take(): Collected {
-    const collected = { last: this.#scanned, events: this.#events };
+    const collected = { last: this.#scanned, events: this.#events, readAtMs: this.#readAtMs };
     this.#events = [];
+    this.#readAtMs = Number.POSITIVE_INFINITY;
     this.#chars = 0;
     this.#isClosed = false;
     this.#firstAtMs = undefined;
@@ -112,7 +142,7 @@ export class BatchCollector {
   }
 
   /** `false`: this event is not looked at now. */
-  #look(event: SourceEvent): boolean {
+  #look(event: SourceEvent, readAtMs: number): boolean {
     const { end = Number.POSITIVE_INFINITY } = this.#options;
     if (event.position > end) this.#isAtEnd = true;
     if (this.#isAtEnd || this.isFull) return false;
@@ -125,7 +155,8 @@ export class BatchCollector {
     if (this.#isClosed) return false;
     this.#scanned = event.position;
     this.#firstAtMs ??= this.#options.clock();
-    this.#events.push(json);
+    this.#events.push(event);
+    this.#readAtMs = Math.min(this.#readAtMs, readAtMs);
     this.#chars += json.length;
     return true;
   }
@@ -135,22 +166,22 @@ const PAGE_SIZE = 1000;
 
 /** The events of a batch that was made before, in the form that they have now. */
 export async function collectAgain(
-  source: EventSource,
+  source: Pick<EventSource, "readAfter">,
   range: { readonly position: number; readonly last: number; readonly interest: Interest },
-): Promise<readonly string[]> {
+): Promise<readonly SourceEvent[]> {
   const isWanted = createFilter(range.interest);
-  const found: string[] = [];
+  const found: SourceEvent[] = [];
   let position = range.position;
   while (position < range.last) {
     const page = await source.readAfter(position, Math.min(PAGE_SIZE, range.last - position));
     const inside = page.filter((event) => event.position <= range.last);
-    found.push(...inside.filter(isWanted).map((event) => event.json()));
+    found.push(...inside.filter(isWanted));
     position = inside.length < page.length ? range.last : (page.at(-1)?.position ?? range.last);
   }
   return found;
 }
 
 /** A batch's body. */
-export function bodyOf(events: readonly string[]): Buffer {
-  return Buffer.from(`[${events.join(",")}]`);
+export function bodyOf(events: readonly SourceEvent[]): Buffer {
+  return Buffer.from(`[${events.map((event) => event.json()).join(",")}]`);
 }

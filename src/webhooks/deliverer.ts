@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { DeliveryStore } from "./delivery-store.ts";
 import type { EventSource } from "./event-source.ts";
 import { EventWindow } from "./event-window.ts";
+import { SettledEvents } from "./settled-events.ts";
 import { Slots } from "./slots.ts";
 import type { WebhookKind } from "./webhook.ts";
 import { type EventStream, type RunnerDeps, WebhookRunner } from "./webhook-runner.ts";
@@ -17,6 +18,8 @@ import { type EventStream, type RunnerDeps, WebhookRunner } from "./webhook-runn
 export interface DelivererOptions extends Omit<RunnerDeps, "workerId" | "store" | "streams" | "slots"> {
   readonly store: DeliveryStore;
   readonly sources: Readonly<Record<WebhookKind, EventSource>>;
+  /** How long after it was stored an event may become what its `mayBecome` says. */
+  readonly settleMs: number;
   /** Names the machine: a new process of it takes the place of the one before. */
   readonly machine: string;
   readonly timing?: Partial<DelivererTiming>;
@@ -101,10 +104,11 @@ class LeasedDeliverer implements Deliverer {
   }
 
   #toStream(source: EventSource, pollMs: number): EventStream {
-    const { log, clock } = this.#options;
+    const { log, clock, settleMs } = this.#options;
     const onError = (error: unknown): void =>
       log.warn({ err: error }, "events for webhooks cannot be read for now");
-    return { source, window: new EventWindow({ source, pollMs, clock, onError }) };
+    const window = new EventWindow({ source, pollMs, clock, onError });
+    return { source, window, settled: new SettledEvents({ source, settleMs, clock }) };
   }
 
   async #run(): Promise<void> {

@@ -94,7 +94,9 @@ export interface FailedAttempt {
   /** `gone` switches the webhook off. After both ends the lane goes on behind the batch. */
   readonly end:
     | { readonly kind: "retry"; readonly delayMs: number }
-    | { readonly kind: "given_up" | "gone"; readonly isFinished: boolean };
+    | { readonly kind: "given_up"; readonly isFinished: boolean }
+    /** `streamEnd`: what comes behind it came while the webhook was off. */
+    | { readonly kind: "gone"; readonly isFinished: boolean; readonly streamEnd: number };
 }
 
 export interface DeliveryStore {

@@ -11,11 +11,15 @@ function stream() {
   let failure: Error | undefined;
   return {
     reads,
-    add: (count: number) => {
+    add: (count: number, over: Partial<SourceEvent> = {}) => {
       for (let n = 0; n < count; n += 1) {
         const position = stored.length + 1;
         stored.push(
-          sourceEvent({ position, type: "click", subaccountId: 0, timestampMs: 0 }, position, String),
+          sourceEvent(
+            { position, type: "click", subaccountId: 0, timestampMs: 0, rcptTo: "", ...over },
+            position,
+            String,
+          ),
         );
       }
     },
@@ -43,8 +47,8 @@ async function readAll(window: EventWindow, from = 0): Promise<readonly number[]
   const positions: number[] = [];
   for (;;) {
     const page = await window.after(positions.at(-1) ?? from);
-    if (page.length === 0) return positions;
-    positions.push(...page.map(({ position }) => position));
+    if (page.events.length === 0) return positions;
+    positions.push(...page.events.map(({ position }) => position));
   }
 }
 
@@ -87,6 +91,22 @@ test("what was read is not kept for long: it may have been erased since", async 
   assert.deepEqual(reads, [0]);
   nowMs = 31_000;
   await window.after(0);
+  assert.deepEqual(reads, [0, 0]);
+  window.close();
+});
+
+test("what may become something else is read again after half a second", async () => {
+  const { source, reads, add } = stream();
+  let nowMs = 0;
+  const { window } = open(source, () => nowMs);
+  add(9);
+  add(1, { type: "link_unsubscribe", mayBecome: "click" });
+  assert.equal((await window.after(0)).readAtMs, 0);
+  nowMs = 500;
+  assert.equal((await window.after(4)).readAtMs, 0);
+  assert.deepEqual(reads, [0]);
+  nowMs = 501;
+  assert.equal((await window.after(0)).readAtMs, 501);
   assert.deepEqual(reads, [0, 0]);
   window.close();
 });

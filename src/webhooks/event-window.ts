@@ -3,10 +3,10 @@
  * end of the stream cost the store one read, and each event is made into JSON once. Who has fallen far behind reads
  * for itself, and shares with those beside it.
  */
-import type { EventSource, SourceEvent } from "./event-source.ts";
+import { type EventSource, type EventsAt, FRESH_FOR_MS } from "./event-source.ts";
 
 export interface EventWindowOptions {
-  readonly source: EventSource;
+  readonly source: Pick<EventSource, "readAfter">;
   /** How often the end of the stream is looked at while somebody waits there. */
   readonly pollMs: number;
   /** Milliseconds that never go back. */
@@ -15,11 +15,10 @@ export interface EventWindowOptions {
 }
 
 /** The events behind `after`, up to and with `last`: all there are. */
-interface Page {
+interface Page extends EventsAt {
   readonly after: number;
   readonly last: number;
-  readonly events: readonly SourceEvent[];
-  readonly readAtMs: number;
+  readonly keptForMs: number;
 }
 
 const PAGE_SIZE = 500;
@@ -37,7 +36,7 @@ export class EventWindow {
   readonly #options: EventWindowOptions;
   /** The last used at the end. */
   #pages: readonly Page[] = [];
-  readonly #reading = new Map<number, Promise<readonly SourceEvent[]>>();
+  readonly #reading = new Map<number, Promise<EventsAt>>();
   readonly #waiters = new Set<Waiter>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -46,14 +45,16 @@ export class EventWindow {
   }
 
   /** The next events behind a position, some hundred at most; none when it is the end for now. Rejects as the store does. */
-  async after(position: number): Promise<readonly SourceEvent[]> {
-    const oldest = this.#options.clock() - KEPT_FOR_MS;
+  async after(position: number): Promise<EventsAt> {
+    const nowMs = this.#options.clock();
     const page = this.#pages.find(
-      ({ after, last, readAtMs }) => after <= position && position < last && readAtMs >= oldest,
+      ({ after, last, readAtMs, keptForMs }) =>
+        after <= position && position < last && nowMs - readAtMs <= keptForMs,
     );
     if (page !== undefined) {
       this.#pages = [...this.#pages.filter((other) => other !== page), page];
-      return page.after === position ? page.events : page.events.filter((event) => event.position > position);
+      if (page.after === position) return page;
+      return { ...page, events: page.events.filter((event) => event.position > position) };
     }
     // Many ask at once for what comes behind the same event.
     const reading = this.#reading.get(position) ?? this.#read(position);
@@ -82,14 +83,19 @@ export class EventWindow {
     for (const { resolve } of [...this.#waiters]) resolve();
   }
 
-  async #read(position: number): Promise<readonly SourceEvent[]> {
+  async #read(position: number): Promise<EventsAt> {
     try {
       const readAtMs = this.#options.clock();
       const events = await this.#options.source.readAfter(position, PAGE_SIZE);
       const last = events.at(-1)?.position;
-      if (last !== undefined)
-        this.#pages = [...this.#pages, { after: position, last, events, readAtMs }].slice(-PAGES_KEPT);
-      return events;
+      if (last !== undefined) {
+        // Whoever goes by the type of an event has to know the type of now.
+        const isOpen = events.some(({ mayBecome }) => mayBecome !== undefined);
+        const keptForMs = isOpen ? FRESH_FOR_MS : KEPT_FOR_MS;
+        const others = this.#pages.filter(({ after }) => after !== position);
+        this.#pages = [...others, { after: position, last, events, readAtMs, keptForMs }].slice(-PAGES_KEPT);
+      }
+      return { events, readAtMs };
     } finally {
       this.#reading.delete(position);
     }
@@ -111,7 +117,7 @@ export class EventWindow {
     this.#schedule();
   }
 
-  #wake(events: readonly SourceEvent[]): void {
+  #wake({ events }: EventsAt): void {
     const last = events.at(-1)?.position ?? 0;
     for (const { position, resolve } of [...this.#waiters]) if (position < last) resolve();
   }

@@ -27,7 +27,7 @@ export const RETRY_DELAYS_MS = [
 const JITTER = 0.1;
 
 /** A receiver may ask to be left alone for as long as all attempts take, and not for ever. */
-const LONGEST_RETRY_AFTER_MS = 8 * HOUR;
+export const LONGEST_RETRY_AFTER_MS = 8 * HOUR;
 
 /** What came of one attempt. */
 export type AttemptOutcome =

@@ -12,7 +12,8 @@ export interface Destination extends TokenOwner {
 export interface Parcel {
   /** The same at every attempt. */
   readonly batchId: string;
-  readonly body: Buffer;
+  /** Asked for right before each request: what has been erased by then is not in it. `undefined`: nothing is left to send. */
+  readonly body: () => Promise<Buffer | undefined>;
   /** The replay it is part of. */
   readonly replay?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +27,7 @@ export interface Sent {
 }
 
 export interface Sender {
-  /** Never throws. */
+  /** Rejects only as `body` does. */
   send(destination: Destination, parcel: Parcel): Promise<Sent>;
 }
 
@@ -78,9 +79,11 @@ async function postWith(
 
 async function post(
   { target, secrets }: Destination,
-  { batchId, body, replay, signal }: Parcel,
+  { batchId, body: makeBody, replay, signal }: Parcel,
   { deps, authorization }: { readonly deps: SenderDeps; readonly authorization: string | undefined },
 ): Promise<Attempted> {
+  const body = await makeBody();
+  if (body === undefined) return { from: "target", posted: { kind: "unanswered", reason: "nothing_left" } };
   const headers = {
     ...secrets.customHeaders,
     "Content-Type": "application/json",

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { RecordOperationalEvent } from "../domain/operational-event.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import { BatchCollector, bodyOf, type Collected, collectAgain } from "./batch-collector.ts";
 import type {
   BatchRange,
@@ -15,12 +16,13 @@ import type {
   Lane,
   LaneState,
 } from "./delivery-store.ts";
-import type { EventSource } from "./event-source.ts";
+import { type EventSource, type EventsAt, FRESH_FOR_MS, type SourceEvent } from "./event-source.ts";
 import type { EventWindow } from "./event-window.ts";
-import { type AttemptOutcome, judge } from "./retry-schedule.ts";
+import { type AttemptOutcome, judge, LONGEST_RETRY_AFTER_MS, type Verdict } from "./retry-schedule.ts";
 import type { Sender, Sent } from "./sender.ts";
+import type { SettledEvents } from "./settled-events.ts";
 import type { Slots } from "./slots.ts";
-import type { Interest, WebhookKind, WebhookSecrets } from "./webhook.ts";
+import { createFilter, type Interest, type WebhookKind, type WebhookSecrets } from "./webhook.ts";
 import type { SecretBox } from "./webhook-secrets.ts";
 
 /** The part of a logger that delivering needs. */
@@ -33,6 +35,14 @@ export interface DeliveryLog {
 export interface EventStream {
   readonly source: EventSource;
   readonly window: EventWindow;
+  readonly settled: SettledEvents;
+}
+
+/** Who was erased, by the rules of this moment once these are fresh. */
+export interface ErasedRecipients {
+  /** Rejects while the store does not answer. */
+  freshen(): Promise<void>;
+  isErased(subaccountId: SubaccountId, rcptTo: string): boolean;
 }
 
 export type BatchOutcome = "delivered" | "failed" | "dead";
@@ -44,6 +54,8 @@ export interface RunnerDeps {
   readonly sender: Sender;
   readonly box: SecretBox;
   readonly slots: Slots;
+  /** Events may have been read before their recipient was erased. */
+  readonly privacy: ErasedRecipients;
   /** How long a batch waits to become full. */
   readonly batchWaitMs: number;
   readonly now: () => number;
@@ -59,7 +71,7 @@ export interface RunnerDeps {
 interface OwnBatch extends BatchRange {
   readonly attempts: number;
   readonly dueAtMs: number;
-  readonly events: readonly string[] | undefined;
+  readonly collected: EventsAt | undefined;
 }
 
 interface OwnLane {
@@ -82,6 +94,8 @@ interface Loaded {
 }
 
 const REPLAY_PAGE_SIZE = 500;
+/** How often a lane looks whether it may pass an event that may still become another one. */
+const HELD_LOOK_MS = 1000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 
@@ -165,13 +179,17 @@ export class WebhookRunner {
 
   #toOwnLane(lane: Lane, webhook: HeldWebhook): OwnLane {
     const { clock, streams } = this.#deps;
-    const { source, window } = streams[webhook.kind];
+    const { source, window, settled } = streams[webhook.kind];
     const { sinceMs, batch } = lane;
     const interest = sinceMs === undefined ? webhook.interest : { ...webhook.interest, sinceMs };
     const read =
       lane.kind === "live"
         ? (position: number) => window.after(position)
-        : (position: number) => source.readAfter(position, REPLAY_PAGE_SIZE);
+        : async (position: number) => ({
+            readAtMs: clock(),
+            events: await source.readAfter(position, REPLAY_PAGE_SIZE),
+          });
+    const isSettled = (at: number) => settled.has(at);
     const position = batch?.last ?? lane.position;
     return {
       id: lane.id,
@@ -179,8 +197,13 @@ export class WebhookRunner {
       end: lane.end,
       interest,
       position: lane.position,
-      batch: batch && { ...batch, dueAtMs: clock() + batch.dueInMs, events: undefined },
-      collector: new BatchCollector({ read, interest, position, end: lane.end, clock }),
+      // No longer than any: the time may have been written under a clock that was ahead.
+      batch: batch && {
+        ...batch,
+        dueAtMs: clock() + Math.min(batch.dueInMs, LONGEST_RETRY_AFTER_MS),
+        collected: undefined,
+      },
+      collector: new BatchCollector({ read, isSettled, interest, position, end: lane.end, clock }),
       isFinished: false,
     };
   }
@@ -206,6 +229,7 @@ export class WebhookRunner {
     await lane.collector.collect();
     if (lane.collector.isInVain) return this.#skip(lane);
     if (!lane.collector.isEmpty) return this.#start(lane);
+    if (lane.collector.isHeld) return this.#wait(HELD_LOOK_MS);
     lane.isFinished = true;
     await this.#advance(lane, { position: lane.end ?? lane.position, isFinished: true });
   }
@@ -216,7 +240,7 @@ export class WebhookRunner {
     const dueInMs = this.#dueInMs(batch);
     if (dueInMs > 0) return this.#wait(dueInMs);
     // With the target and the secrets of now, and not at all when it was removed meanwhile.
-    if (batch.events === undefined && batch.attempts > 0 && !this.#isStale) {
+    if (batch.attempts > 0 && !this.#isStale) {
       const fresh = await this.#load();
       const again = [fresh?.live, ...(fresh?.replays ?? [])].find((other) => other?.id === lane.id);
       if (fresh === undefined || again?.batch?.id !== batch.id || !fresh.webhook.active) return;
@@ -232,33 +256,66 @@ export class WebhookRunner {
   async #attempt(lane: OwnLane, batch: OwnBatch, loaded: Loaded): Promise<void> {
     const { sender, slots } = this.#deps;
     const { webhook, secrets, stream } = loaded;
-    const events = batch.events ?? (await collectAgain(stream.source, { ...batch, position: lane.position }));
-    // Erased meanwhile, or past their retention.
-    if (events.length === 0) return this.#advance(lane, { position: batch.last, isEmptied: true });
     const destination = { id: webhook.id, version: webhook.version, target: webhook.target, secrets };
+    const sending: { events?: readonly SourceEvent[] } = {};
     const sent = await slots.run({ tenant: webhook.subaccountId, isFailing: batch.attempts > 0 }, () =>
       sender.send(destination, {
         batchId: batch.id,
-        body: bodyOf(events),
+        body: async () => {
+          const range = { ...batch, position: lane.position };
+          const events = await this.#withoutErased(await this.#readNow(stream.source, range));
+          sending.events = events;
+          return events.length === 0 ? undefined : bodyOf(events);
+        },
         replay: lane.kind === "replay" ? lane.id : undefined,
         signal: this.#abort.signal,
       }),
     );
+    // Erased meanwhile, or past their retention.
+    if (sending.events?.length === 0) return this.#advance(lane, { position: batch.last, isEmptied: true });
     // Nobody knows what became of it: whoever is next sends it again.
     if (this.#abort.signal.aborted && sent.posted.kind === "unanswered") return;
-    await this.#settle(lane, { batch, events: events.length, sent });
+    const { source } = stream;
+    await this.#settle(lane, { batch, events: sending.events?.length ?? 0, sent, source });
+  }
+
+  /** The batch's events as they are right before they are sent. */
+  async #readNow(
+    source: EventSource,
+    batch: OwnBatch & { readonly position: number },
+  ): Promise<readonly SourceEvent[]> {
+    const { collected } = batch;
+    if (collected === undefined) return collectAgain(source, batch);
+    if (this.#deps.clock() - collected.readAtMs <= FRESH_FOR_MS) return collected.events;
+    return (await source.readAgain(collected.events)).filter(createFilter(batch.interest));
+  }
+
+  /** What of them may be sent now. Rejects while the store does not say who was erased. */
+  async #withoutErased(events: readonly SourceEvent[]): Promise<readonly SourceEvent[]> {
+    const { privacy } = this.#deps;
+    await privacy.freshen();
+    return events.filter(({ subaccountId, rcptTo }) => !privacy.isErased(subaccountId, rcptTo));
   }
 
   async #settle(
     lane: OwnLane,
-    { batch, events, sent }: { readonly batch: OwnBatch; readonly events: number; readonly sent: Sent },
+    {
+      batch,
+      events,
+      sent,
+      source,
+    }: {
+      readonly batch: OwnBatch;
+      readonly events: number;
+      readonly sent: Sent;
+      readonly source: EventSource;
+    },
   ): Promise<void> {
     const { now, random, count } = this.#deps;
     const attempts = batch.attempts + 1;
     const verdict = judge({ outcome: outcomeOf(sent), attempts, nowMs: now(), random: random() });
     if (verdict.kind !== "delivered") {
-      const isLast = lane.end !== undefined && batch.last >= lane.end;
-      const end = verdict.kind === "retry" ? verdict : { kind: verdict.kind, isFinished: isLast };
+      const end = await endOf(verdict, { lane, batch, source });
       return this.#fail(lane, { batch, attempts, sent, end });
     }
     count("delivered", events);
@@ -372,7 +429,7 @@ export class WebhookRunner {
     }
     lane.position = position;
     lane.isFinished = isFinished;
-    lane.batch = range && { ...range, attempts: 0, dueAtMs: this.#deps.clock(), events: next?.events };
+    lane.batch = range && { ...range, attempts: 0, dueAtMs: this.#deps.clock(), collected: next };
   }
 
   #stateOf(lane: OwnLane): LaneState {
@@ -389,12 +446,15 @@ export class WebhookRunner {
       batch === undefined || isFinished ? [] : [this.#dueInMs(batch)],
     );
     if (!live.collector.isEmpty) waits.push(this.#deps.batchWaitMs - live.collector.waitedMs);
+    if (live.collector.isHeld) waits.push(HELD_LOOK_MS);
     const ms = waits.length === 0 ? undefined : Math.max(0, Math.min(...waits));
-    if (!this.#isStale)
-      await this.#sleep({
-        ms,
-        until: (signal) => stream.window.waitFor(live.collector.scanned, signal),
-      });
+    if (this.#isStale) return;
+    // There is more behind what holds it.
+    if (live.collector.isHeld) return this.#sleep({ ms });
+    await this.#sleep({
+      ms,
+      until: (signal) => stream.window.waitFor(live.collector.scanned, signal),
+    });
   }
 
   /** For so long, or until somebody changes the webhook. */
@@ -422,6 +482,16 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+async function endOf(
+  verdict: Exclude<Verdict, { readonly kind: "delivered" }>,
+  { lane, batch, source }: { readonly lane: OwnLane; readonly batch: OwnBatch; readonly source: EventSource },
+): Promise<FailedAttempt["end"]> {
+  if (verdict.kind === "retry") return verdict;
+  const isFinished = lane.end !== undefined && batch.last >= lane.end;
+  if (verdict.kind === "given_up") return { kind: "given_up", isFinished };
+  return { kind: "gone", isFinished, streamEnd: await source.last() };
 }
 
 function outcomeOf({ from, posted }: Sent): AttemptOutcome {

@@ -41,6 +41,8 @@ export interface EventFacts {
   readonly type: string;
   readonly subaccountId: SubaccountId;
   readonly timestampMs: number;
+  /** Whose doing it was; empty when nobody's, or not kept. */
+  readonly rcptTo: string;
 }
 
 /** The test for an interest, made once and asked for every event. */

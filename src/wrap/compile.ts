@@ -21,7 +21,7 @@
 import { scanHtml } from "./html.ts";
 import { type CompileOptions, type Recipient, resolveOptions, type Settings } from "./options.ts";
 import type { LinkReport, Part } from "./report.ts";
-import { createInserter, Template } from "./splice.ts";
+import { createInserter, hasPixelAmong, Template } from "./splice.ts";
 import { scanText } from "./text.ts";
 
 /** The parts of a message, named as in the API. Absent parts stay absent. */
@@ -30,6 +30,8 @@ export type Content = { readonly [P in Part]?: string };
 export interface CompiledContent {
   /** Every link in the order html, text, amp_html, tracked or not. */
   readonly links: readonly LinkReport[];
+  /** Whether a recipient who agreed to it gets a pixel. */
+  readonly hasPixel: boolean;
   /** The content for one recipient. The same recipient gives the same text. Never throws. */
   render(recipient: Recipient): Content;
 }
@@ -45,6 +47,7 @@ export function compile(content: Content, options: CompileOptions): CompiledCont
   });
   return {
     links: compiled.flatMap(({ links }) => links),
+    hasPixel: compiled.some(({ hasPixel }) => hasPixel),
     render(recipient) {
       const insert = createInserter(recipient, settings);
       return Object.fromEntries(compiled.map(({ part, template }) => [part, template.render(insert)]));
@@ -54,5 +57,6 @@ export function compile(content: Content, options: CompileOptions): CompiledCont
 
 function compilePart(part: Part, source: string, settings: Settings) {
   const scan = part === "text" ? scanText(source, {}, settings) : scanHtml(source, { part }, settings);
-  return { part, template: new Template(source, scan.edits), links: scan.links };
+  const template = new Template(source, scan.edits);
+  return { part, template, links: scan.links, hasPixel: hasPixelAmong(scan.edits) };
 }

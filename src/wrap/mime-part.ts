@@ -4,7 +4,7 @@ import { scanHtml } from "./html.ts";
 import { type PartHeader, withTransferEncoding } from "./mime-header.ts";
 import type { Settings } from "./options.ts";
 import type { LinkReport, Part, SkipReason } from "./report.ts";
-import type { Edit, Inserter } from "./splice.ts";
+import { type Edit, hasPixelAmong, type Inserter } from "./splice.ts";
 import { scanText } from "./text.ts";
 import {
   type BodyCodec,
@@ -28,6 +28,7 @@ export interface RawPart {
 /** A part with something to wrap. */
 export interface MimePart {
   readonly links: readonly LinkReport[];
+  readonly hasPixel: boolean;
   /** Header and body for one recipient, in pieces. Never throws. */
   render(insert: Inserter): Buffer[];
 }
@@ -70,6 +71,7 @@ export function compileMimePart(
     : Number.POSITIVE_INFINITY;
   return {
     links,
+    hasPixel: hasPixelAmong(edits),
     render(insert) {
       const changes = changesFor(edits, insert, view);
       if (changes.length === 0) return [raw.header, body];

@@ -47,6 +47,7 @@ interface Multipart {
 export class MessageWalker {
   readonly links: LinkReport[] = [];
   readonly skipped: SkippedPart[] = [];
+  hasPixel = false;
 
   readonly #options: WalkerOptions;
   #segments: Segment[] = [];
@@ -266,6 +267,7 @@ export class MessageWalker {
     }
     this.#withPixel.add(raw.part);
     for (const link of compiled.links) this.links.push(link);
+    this.hasPixel ||= compiled.hasPixel;
     this.#send(compiled);
   }
 

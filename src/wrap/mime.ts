@@ -16,6 +16,8 @@ export interface CompiledMessage {
   readonly links: readonly LinkReport[];
   /** Parts that go out as they came although they are text, and why. */
   readonly skipped: readonly SkippedPart[];
+  /** Whether a recipient who agreed to it gets a pixel. */
+  readonly hasPixel: boolean;
   /** The message for one recipient. Never throws. */
   render(recipient: Recipient): Buffer;
 }
@@ -28,6 +30,7 @@ export function compileMessage(raw: Buffer, options: MessageOptions): CompiledMe
   return {
     links: walker.links,
     skipped: walker.skipped,
+    hasPixel: walker.hasPixel,
     render: (recipient) => Buffer.concat(renderAll(segments, createInserter(recipient, settings))),
   };
 }
@@ -40,6 +43,7 @@ export interface MessageWrapper {
   /** Complete after `end`. */
   readonly links: readonly LinkReport[];
   readonly skipped: readonly SkippedPart[];
+  readonly hasPixel: boolean;
 }
 
 /** Wraps one message for one recipient as it comes, in memory that doesn't grow with its attachments. Never throws. */
@@ -49,6 +53,9 @@ export function createMessageWrapper(recipient: Recipient, options: MessageOptio
   return {
     links: walker.links,
     skipped: walker.skipped,
+    get hasPixel() {
+      return walker.hasPixel;
+    },
     write: (chunk) => renderAll(walker.write(chunk), insert),
     end: () => renderAll(walker.end(), insert),
   };

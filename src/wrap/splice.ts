@@ -43,6 +43,10 @@ export interface HoneypotInsert {
 
 export const REMOVED = { kind: "removed" } as const;
 
+export function hasPixelAmong(edits: readonly Edit[]): boolean {
+  return edits.some(({ insert }) => insert.kind === "pixel");
+}
+
 /** The inserted text for one recipient; `undefined` leaves the range as it came. ASCII only. */
 export type Inserter = (insert: Insert) => string | undefined;
 

@@ -4,10 +4,12 @@ import { request } from "node:http";
 import { after, before, test } from "node:test";
 
 import type { MessageId } from "../../src/domain/message-id.ts";
+import { EVENT_FIELDS } from "../../src/events/message-event.ts";
 import type { RecordedEvent } from "../../src/events/recorded-event.ts";
 import { openStore, type Store } from "../../src/store/open-store.ts";
 import { FACTS, recorded } from "../events/recorded.ts";
 import { type Answer, FIRST_KEY, onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
+import { openPaused } from "./paused-reply.ts";
 
 const PATH = "/api/v1/events/message";
 const DAY_MS = 86_400_000;
@@ -145,6 +147,21 @@ onBothDatabases("the events API", (database) => {
     assert.deepEqual(seen, [6, 5, 4, 3, 2, 1]);
   });
 
+  test("a page has 1000 events when nothing else is asked for, and cursor=initial is the first", async () => {
+    const fromMs = startMs - 150 * DAY_MS;
+    const range = `from=${new Date(fromMs).toISOString()}&to=${new Date(fromMs + DAY_MS).toISOString()}`;
+    await store.events.append(Array.from({ length: 1001 }, (_, n) => recorded(n + 20_000, fromMs)));
+    const first = await ask(range);
+    assert.equal(first.json.results.length, 1000);
+    assert.deepEqual((await ask(`${range}&cursor=initial`)).json.results, first.json.results);
+    const next = await api.call("GET", first.json.links.next);
+    assert.deepEqual(
+      next.json.results.map(({ event_id }: { event_id: string }) => event_id),
+      ["20000"],
+    );
+    assert.deepEqual(next.json.links, {});
+  });
+
   test("a total is exact up to 10,000, and beyond it marked as a lower bound", async () => {
     const fromMs = startMs - 100 * DAY_MS;
     const range = `from=${new Date(fromMs).toISOString()}&to=${new Date(fromMs + DAY_MS).toISOString()}`;
@@ -187,13 +204,20 @@ onBothDatabases("the events API", (database) => {
     assert.equal(streamed.match(/data:/g)?.length, 1);
   });
 
-  test("what events look like is documented, with a sample of each type or of those asked for", async () => {
+  test("every field of events is documented, with a sample of each type or of those asked for", async () => {
     const { json } = await api.call("GET", `${PATH}/documentation`);
     const click = json.results.find(({ type }: Answer["json"]) => type.sampleValue === "click");
     assert.equal(click.target_link_url.sampleValue, "https://www.example.com/boots");
     assert.equal(click.display_name.sampleValue, "Click");
     const open = json.results.find(({ type }: Answer["json"]) => type.sampleValue === "open");
     assert.equal("target_link_url" in open, false);
+    assert.deepEqual(click.bot_reasons.sampleValue, ["proofpoint_network"]);
+    assert.equal(click.geo_ip.sampleValue.zip, "1012");
+    const documented = new Set(json.results.flatMap((fields: object) => Object.keys(fields)));
+    assert.deepEqual(
+      EVENT_FIELDS.filter((name) => !documented.has(name)),
+      [],
+    );
     assert.equal((await api.call("GET", `${PATH}/samples`)).json.results.length, 7);
     const samples = await api.call("GET", `${PATH}/samples?events=open,bounce,amp_click`);
     assert.deepEqual(
@@ -251,17 +275,21 @@ onBothDatabases("the events API", (database) => {
     const opening = readStream("events=open", /data: /);
     // Something is stored until the stream, which begins with what comes from now on, has shown one.
     let id = 200_000;
+    const appends: Promise<number>[] = [];
     const storing = setInterval(() => {
       id += 1;
-      void store.events.append([recorded(id, startMs, { type: id % 2 === 0 ? "open" : "click" })]);
+      const type = id % 2 === 0 ? "open" : "click";
+      appends.push(store.events.append([recorded(id, startMs, { type })]));
     }, 20);
     const text = await opening;
     clearInterval(storing);
+    await Promise.all(appends);
     const shown = JSON.parse(/data: (.*)/.exec(text)?.[1] ?? "");
     assert.equal(shown.type, "open");
     const [, position = ""] = /id: (\d+)\ndata/.exec(text) ?? [];
     await store.events.append([recorded(300_000, startMs, { type: "open" })]);
-    const again = await readStream("events=open", /"event_id":"300000"/, FIRST_KEY, {
+    // A browser comes back to the address it began with, and knows better by then.
+    const again = await readStream("events=open&last_event_id=0", /"event_id":"300000"/, FIRST_KEY, {
       "last-event-id": position,
     });
     const ids = [...again.matchAll(/"event_id":"(\d+)"/g)].map(([, found]) => Number(found));
@@ -294,6 +322,19 @@ onBothDatabases("the events API", (database) => {
     }
   });
 });
+
+/** A page of them is more than the system takes for a client that doesn't read. */
+async function storeLongEvents(api: TestApi): Promise<void> {
+  const store = await openStore(api.location);
+  const url = `https://shop.example/${"x".repeat(3000)}`;
+  for (let n = 0; n < 12_000; n += 2000) {
+    const events = Array.from({ length: 2000 }, (_, k) =>
+      recorded(n + k + 1, Date.now() - 60_000, { type: "click", targetLinkUrl: url }),
+    );
+    await store.events.append(events);
+  }
+  await store.close();
+}
 
 onBothDatabases("a long reply", (database) => {
   test("of a key that is revoked ends with the next events", async () => {
@@ -328,41 +369,43 @@ onBothDatabases("a long reply", (database) => {
     assert.match(text, /^retry: /);
   });
 
-  test("of an export is one of four of a key at most; one that is closed makes room", async () => {
-    await using api = await startTestApi(database);
-    const store = await openStore(api.location);
-    const startMs = Date.now() - 1000;
-    // More than the system takes for a client that doesn't read.
-    const url = `https://shop.example/${"x".repeat(3000)}`;
-    for (let n = 0; n < 12_000; n += 2000) {
-      const events = Array.from({ length: 2000 }, (_, k) =>
-        recorded(n + k + 1, startMs, { type: "click", targetLinkUrl: url }),
-      );
-      await store.events.append(events);
-    }
-    await store.close();
-    const path = "/api/v1/events/message.ndjson";
-    const open = Array.from({ length: 4 }, () => {
-      const { promise: began, resolve } = Promise.withResolvers<void>();
-      const asked = request({
-        ...{ host: "127.0.0.1", port: api.control.apiAddress?.port, path },
-        headers: { authorization: FIRST_KEY },
-      });
-      // Paused after its first bytes.
-      asked.on("response", (response) => response.once("readable", () => resolve()));
-      asked.on("error", () => undefined);
-      asked.end();
-      return { asked, began };
+  for (const { what, path, said } of [
+    { what: "an export", path: `${PATH}.ndjson?`, said: /^At most 4 exports of a key/ },
+    {
+      what: "a large page",
+      path: `${PATH}?per_page=10000&`,
+      said: /^At most 4 pages of more than 1000 events of a key/,
+    },
+  ])
+    test(`of ${what} is one of four of a key at most; one that is closed makes room`, async () => {
+      await using api = await startTestApi(database);
+      await storeLongEvents(api);
+      const open = Array.from({ length: 4 }, () => openPaused(api, path));
+      await Promise.all(open.map(({ began }) => began));
+      const { status, json } = await api.call("GET", path);
+      assert.equal(status, 429);
+      assert.match(json.errors[0].description, said);
+      assert.equal((await api.call("GET", `${PATH}?per_page=1000`)).status, 200);
+      for (const { asked } of open) asked.destroy();
+      // The server hears of it a moment later.
+      for (;;) {
+        const { status: now } = await api.call("GET", `${path}event_ids=1`);
+        if (now === 200) break;
+      }
     });
-    await Promise.all(open.map(({ began }) => began));
-    const { status, json } = await api.call("GET", path);
-    assert.equal(status, 429);
-    assert.match(json.errors[0].description, /^At most 4 exports of a key/);
-    for (const { asked } of open) asked.destroy();
-    // The server hears of it a moment later.
-    for (;;) {
-      const { status: now } = await api.call("GET", `${path}?event_ids=1`);
-      if (now === 200) break;
+
+  test("of a large page gives its place back when it was read, refused, or only asked for its headers", async () => {
+    await using api = await startTestApi(database);
+    for (let n = 0; n < 5; n += 1) {
+      const { status, json } = await api.call("GET", `${PATH}?per_page=10000`);
+      assert.deepEqual([status, json], [200, { results: [], total_count: 0, links: {} }]);
+      assert.equal((await api.call("GET", `${PATH}?per_page=10000&from=x`)).status, 400);
+      assert.equal((await api.call("HEAD", `${PATH}?per_page=10000`)).status, 200);
+      const packed = await fetch(`http://127.0.0.1:${api.control.apiAddress?.port}${PATH}?per_page=10000`, {
+        headers: { authorization: FIRST_KEY, "accept-encoding": "gzip" },
+      });
+      assert.equal(packed.headers.get("content-encoding"), "gzip");
+      assert.deepEqual(await packed.json(), { results: [], total_count: 0, links: {} });
     }
   });
 });
@@ -387,5 +430,16 @@ onBothDatabases("a server that stops", (database) => {
     await api[Symbol.asyncDispose]();
     await ended;
     assert.ok(performance.now() - startedMs < 5000);
+  });
+
+  test("waits some seconds for the reader of a long reply, and no longer", async () => {
+    const api = await startTestApi(database);
+    await storeLongEvents(api);
+    const { asked, began } = openPaused(api, `${PATH}.ndjson`);
+    await began;
+    const startedMs = performance.now();
+    await api[Symbol.asyncDispose]();
+    assert.ok(performance.now() - startedMs < 15_000);
+    asked.destroy();
   });
 });

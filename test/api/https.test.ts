@@ -112,11 +112,54 @@ onBothDatabases("https", (database) => {
     assert.equal(checks.at(-1).http_probe.outcome, "answered");
   });
 
+  test("whether new links of a secure domain use https is a filter of the list, and stands beside its checks", async () => {
+    await addSecure("filter-one.example");
+    await addSecure("filter-two.example");
+    await waypost.call("POST", DOMAINS, { body: { domain: "filter-plain.example" } });
+    await bringLive("filter-one.example");
+    for (const domain of ["filter-one.example", "filter-two.example"]) await verify(domain);
+    await addSecure("filter-unverified.example");
+    const listed = async (httpsWorks: string): Promise<readonly string[]> => {
+      const { json } = await waypost.call("GET", `${DOMAINS}?https_works=${httpsWorks}`);
+      const names: readonly string[] = json.results.map(({ domain }: { domain: string }) => domain);
+      return names.filter((name) => name.startsWith("filter-"));
+    };
+    assert.deepEqual(await listed("true"), ["filter-one.example"]);
+    assert.deepEqual(await listed("false"), ["filter-two.example"]);
+    for (const [domain, expected] of [
+      ["filter-one.example", true],
+      ["filter-two.example", false],
+      ["filter-plain.example", undefined],
+      ["filter-unverified.example", undefined],
+    ] as const) {
+      const { json } = await waypost.call("GET", `${one(domain)}/checks`);
+      assert.equal(json.results.https_works, expected, domain);
+    }
+    assert.equal((await waypost.call("GET", `${DOMAINS}?https_works=maybe`)).status, 400);
+  });
+
   test("a verify call right after a certificate was brought waits until the edge has it", async () => {
     await addSecure("at-once.acme.com");
     await bring("at-once.acme.com", certificateFor("at-once.acme.com"));
     assert.equal((await verify("at-once.acme.com")).json.results.verified, true);
     assert.match(await linkOf("at-once.acme.com"), /^https:/);
+  });
+
+  test("a verify call that waits for the edge ends with what is known when the process stops", async () => {
+    await using other = await startTestInstallation(database, { caFile: join(folder, "ca.pem") });
+    const domain = "untrusted.acme.com";
+    other.dns.zone.set(domain, { cname: CNAME_TARGET });
+    await other.call("POST", DOMAINS, { body: { domain, secure: true } });
+    const { cert, key } = issueCertificate({ commonName: "x", dnsNames: [domain] });
+    const body = { certificate: cert, private_key: key };
+    await other.call("PUT", `${one(domain)}/certificate`, { body });
+    const startedMs = performance.now();
+    const verified = other.call("POST", `${one(domain)}/verify`);
+    await sleep(1000);
+    await other.control.stop();
+    assert.equal((await verified).status, 400);
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs < 4000, `${tookMs} ms`);
   });
 
   test("a new certificate takes the place of the old one, and one that is removed puts links back to http", async () => {

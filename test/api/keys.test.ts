@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { GRANTS } from "../../src/api/grants.ts";
+import { GRANTS } from "../../src/domain/grants.ts";
 import { FIRST_KEY, onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
 
 const DOMAINS = "/api/v1/tracking-domains";

@@ -231,6 +231,45 @@ onBothDatabases("message facts", (database) => {
     });
     assert.equal(raw.headers["x-waypost-transmission-id"], undefined);
   });
+
+  test("a message counts as tracked by what its content has: text without links by nothing", async () => {
+    const contents = [
+      { html: HTML },
+      { html: "<p>no link</p>" },
+      { text: "See https://www.example.com/" },
+      { text: "no link" },
+      { email_rfc822: "From: a@example.com\r\n\r\nno link\r\n" },
+    ];
+    const shown: boolean[] = [];
+    for (const content of contents) {
+      const { json } = await wrap({ content, campaign_id: "contents" });
+      shown.push(json.results.transmission_id !== undefined);
+    }
+    for (const text of ["no link", "See https://www.example.com/", "no link ".repeat(100_000)]) {
+      const { status, headers } = await waypost.call(
+        "POST",
+        `${WRAP}?rcpt_to=a@example.com&campaign_id=contents`,
+        {
+          raw: `From: a@example.com\r\n\r\n${text}\r\n`,
+          headers: { "content-type": "message/rfc822" },
+        },
+      );
+      assert.equal(status, 200);
+      shown.push(headers["x-waypost-transmission-id"] !== undefined);
+    }
+    // Of a long message it is not known before it goes out.
+    assert.deepEqual(shown, [true, true, true, false, false, false, true, true]);
+    const metrics = "count_targeted,count_open_tracked,count_click_tracked";
+    const path = `/api/v1/metrics/deliverability?campaigns=contents&metrics=${metrics}`;
+    let counts: object = {};
+    for (let tries = 0; tries < 400; tries += 1) {
+      const { json } = await waypost.call("GET", path);
+      counts = json.results[0];
+      if (json.results[0].count_targeted === 5) break;
+      await sleep(25);
+    }
+    assert.deepEqual(counts, { count_targeted: 5, count_open_tracked: 3, count_click_tracked: 4 });
+  });
 });
 
 suite("message facts on a store that does not answer", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 
-import { SUBACCOUNT_GRANTS } from "../../src/api/grants.ts";
+import { SUBACCOUNT_GRANTS } from "../../src/domain/grants.ts";
 import { CNAME_TARGET, startTestInstallation, type TestInstallation } from "./with-edge.ts";
 
 const OPEN = "/api/v1/links/open";

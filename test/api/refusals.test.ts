@@ -59,6 +59,24 @@ suite("refusals", () => {
     }
   });
 
+  test("a parameter that is given more than once is refused, and says how values are separated", async () => {
+    for (const [path, name] of [
+      ["/api/v1/events/message", "events"],
+      ["/api/v1/events/message.csv", "campaigns"],
+      ["/api/v1/events/stream", "events"],
+      ["/api/v1/events/message/samples", "events"],
+      ["/api/v1/metrics/deliverability", "metrics"],
+      ["/api/v1/webhooks", "timezone"],
+      [PATH, "subaccounts"],
+    ] as const) {
+      const { status, json } = await api.call("GET", `${path}?${name}=open&${name}=click`);
+      assert.equal(status, 400, path);
+      const description = `${name} is given more than once: separate values by commas`;
+      assert.deepEqual(json.errors, [{ code: "1200", message: "invalid params", description }]);
+    }
+    assert.equal((await api.call("GET", `${PATH}?unheard=of&unheard=of`)).status, 200);
+  });
+
   test("guesses that arrive at once count like guesses one after another, and known keys go on working", async () => {
     const headers = { "x-forwarded-for": "192.0.2.77" };
     assert.equal((await api.call("GET", PATH, { headers })).status, 200);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { GRANTS } from "../../src/api/grants.ts";
+import { GRANTS } from "../../src/domain/grants.ts";
 import { type Answer, FIRST_KEY, onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
 
 const SESSION = "/api/v1/session";
@@ -140,6 +140,15 @@ onBothDatabases("signing in to the console", (database) => {
     assert.equal((await api.call("GET", DOMAINS, withCookie(other))).status, 200);
     await api.call("DELETE", `/api/v1/keys/${id}`);
     assert.equal((await api.call("GET", DOMAINS, withCookie(other))).status, 401);
+  });
+
+  test("a sign-in page that asks again and again whether somebody is signed in keeps nobody out", async () => {
+    const headers = from("192.0.2.44");
+    for (let tries = 0; tries < 30; tries += 1) {
+      const { status } = await api.call("GET", "/api/v1/session", { key: null, headers });
+      assert.equal(status, 401);
+    }
+    assert.equal((await signIn(FIRST_KEY, headers)).status, 200);
   });
 
   test("the cookie of a session that has ended does not count as guessing", async () => {

@@ -6,7 +6,11 @@ import { FIRST_KEY, startTestApi } from "./harness.ts";
 
 test("the running configuration is shown with its warnings, and no secret of it", async () => {
   const secret = "a-secret-for-tests-that-is-long-enough";
-  await using api = await startTestApi("sqlite", { secret, trustedProxies: "10.0.0.0/8" });
+  await using api = await startTestApi("sqlite", {
+    secret,
+    trustedProxies: "10.0.0.0/8",
+    supportEmail: "help@waypost.example",
+  });
   const { json, text } = await api.call("GET", "/api/v1/settings");
   const { settings, version, warnings } = json.results;
   assert.match(version, /^\d+\.\d+\.\d+/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { SUBACCOUNT_GRANTS } from "../../src/api/grants.ts";
+import { SUBACCOUNT_GRANTS } from "../../src/domain/grants.ts";
 import { onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
 
 const PATH = "/api/v1/tracking-domains";

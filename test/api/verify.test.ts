@@ -96,6 +96,35 @@ onBothDatabases("verification", (database) => {
     await new Promise((resolve) => parked.close(resolve));
   });
 
+  test("whether somebody else is where a domain leads is a filter of the list, and stands beside its checks", async () => {
+    const parked = await elsewhere("127.0.0.4", (_request, response) => response.end("For sale"));
+    waypost.dns.zone.set("led-away.filter.com", { a: ["127.0.0.4"] });
+    waypost.dns.zone.set("refused.filter.com", { cname: CNAME_TARGET });
+    waypost.dns.zone.set("reached.filter.com", { cname: CNAME_TARGET });
+    for (const name of ["led-away", "refused", "reached", "absent"])
+      await create(`${name}.filter.com`, name === "refused");
+    for (const name of ["led-away", "refused", "reached", "absent"]) await verify(`${name}.filter.com`);
+    const listed = async (filter: string): Promise<readonly string[]> => {
+      const { json } = await waypost.call("GET", `${PATH}?points_elsewhere=${filter}`);
+      const names: readonly string[] = json.results.map(({ domain }: { domain: string }) => domain);
+      return names.filter((name) => name.endsWith(".filter.com"));
+    };
+    assert.deepEqual(await listed("true"), ["led-away.filter.com"]);
+    assert.deepEqual(await listed("false"), [
+      "absent.filter.com",
+      "reached.filter.com",
+      "refused.filter.com",
+    ]);
+    for (const [name, expected] of [
+      ["led-away", true],
+      ["reached", undefined],
+      ["absent", undefined],
+    ] as const)
+      assert.equal((await checks(`${name}.filter.com`)).points_elsewhere, expected, name);
+    assert.equal((await waypost.call("GET", `${PATH}?points_elsewhere=maybe`)).status, 400);
+    await new Promise((resolve) => parked.close(resolve));
+  });
+
   test("a web server that answers with an HTTP error is named with it", async () => {
     const broken = await elsewhere("127.0.0.3", (_request, response) => {
       response.statusCode = 502;

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import type { IncomingHttpHeaders } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
 
+import { openStore } from "../../src/store/open-store.ts";
+import { recorded } from "../events/recorded.ts";
+import { until } from "../webhooks/delivery-setup.ts";
 import { type Receiver, type ReceiverOptions, startReceiver } from "../webhooks/receiver.ts";
 import { tokenServer } from "../webhooks/token-server.ts";
 import { type CallOptions, onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
@@ -71,6 +74,7 @@ onBothDatabases("webhooks API", (database) => {
       auth_credentials: { username: "basicauthuser", password: MASK },
       auth_token: "",
       custom_headers: { "x-api-key": MASK },
+      all_subaccounts: true,
       exception_subaccounts: [],
       links: [
         { href: `${WEBHOOKS}/${id}`, rel: "urn.msys.webhooks.webhook", method: ["GET", "PUT"] },
@@ -141,6 +145,12 @@ onBothDatabases("webhooks API", (database) => {
     assert.equal(status, 400);
     assert.equal(json.errors[0].message, "POST to webhook tokens URL failed");
     assert.equal(json.errors[0].response.status, 403);
+    // A token with a line break can be used for nothing here, but perhaps elsewhere.
+    tokens.status = () => 200;
+    tokens.extra = { access_token: "secret-\ntoken" };
+    const unusable = await post({ ...oauth, target: target.url });
+    assert.equal(unusable.status, 400);
+    assert.doesNotMatch(unusable.text, /secret-/);
   });
 
   test("fields that are not given stay as they are, and a mask that comes back leaves its secret", async (t) => {
@@ -342,9 +352,13 @@ onBothDatabases("webhooks API", (database) => {
     assert.deepEqual(await ids(as(0)), [primary.id]);
     assert.deepEqual(await ids(as(1)), [one.id]);
     assert.deepEqual(await ids(as(2)), []);
-    assert.deepEqual((await get(everybody.id)).exception_subaccounts, [2, 1]);
-    assert.equal((await get(one.id)).subaccount_id, 1);
-    assert.equal((await get(primary.id)).subaccount_id, undefined);
+    const whose = async (id: string, options: CallOptions = {}) => {
+      const { all_subaccounts, exception_subaccounts, subaccount_id } = await get(id, options);
+      return [all_subaccounts, exception_subaccounts, subaccount_id];
+    };
+    assert.deepEqual(await whose(everybody.id), [true, [2, 1], undefined]);
+    assert.deepEqual(await whose(primary.id), [false, [], undefined]);
+    assert.deepEqual(await whose(one.id), [false, [], 1]);
     for (const path of ["", "/validate", "/batch-status", "/replays"])
       assert.equal(
         (await api.call(path === "/validate" ? "POST" : "GET", `${WEBHOOKS}/${one.id}${path}`, as(2))).status,
@@ -485,8 +499,42 @@ onBothDatabases("webhooks API", (database) => {
     assert.deepEqual((await api.call("GET", `${WEBHOOKS}/${id}/batch-status?limit=10`)).json, {
       results: [],
     });
+    assert.deepEqual((await api.call("GET", `${WEBHOOKS}/${id}/batch-status?state=delivered`)).json, {
+      results: [],
+    });
     for (const query of ["limit=0", "state=lost", "state=dead,failing"])
       assert.equal((await api.call("GET", `${WEBHOOKS}/${id}/batch-status?${query}`)).status, 400);
+  });
+
+  test("a replay from an event sends it and what was stored since, to a subaccount only what is its own", async (t) => {
+    const store = await openStore(api.location);
+    t.after(() => store.close());
+    const target = await receiver(t);
+    const { id } = await create({ target: target.url });
+    const own = await receiver(t);
+    const { id: ownId } = await create({ target: own.url }, as(1));
+    const longAgoMs = Date.now() - 100_000;
+    const [first, second, third] = [71_001, 71_002, 71_003];
+    await store.events.append([first, second].map((n) => recorded(n, longAgoMs)));
+    await store.events.append([recorded(third, longAgoMs, { subaccountId: 1 })]);
+    await until(() => target.deliveredIds().length === 3, "they arrive at first");
+    const replay = (webhook: string, event: number, options: CallOptions = {}) =>
+      api.call("POST", `${WEBHOOKS}/${webhook}/replay`, { body: { event_id: String(event) }, ...options });
+    const { status, json } = await replay(id, second);
+    assert.equal(status, 200);
+    const replayed = ({ batches }: Receiver) =>
+      batches.flatMap(({ headers, eventIds }) =>
+        headers["x-waypost-replay"] === json.results.id ? eventIds : [],
+      );
+    await until(() => replayed(target).length === 2, "it arrives");
+    assert.deepEqual(replayed(target), [String(second), String(third)]);
+    assert.equal((await replay(ownId, second, as(1))).status, 404);
+    assert.equal((await replay(ownId, third, as(1))).status, 200);
+    await until(
+      () => own.batches.filter(({ headers }) => headers["x-waypost-replay"]).length === 1,
+      "its own",
+    );
+    assert.deepEqual(own.deliveredIds(), [String(third), String(third)]);
   });
 
   test("documentation and samples show each event as a webhook gets it", async () => {
@@ -496,6 +544,8 @@ onBothDatabases("webhooks API", (database) => {
     const { click } = json.results.track_event.events;
     assert.equal(click.display_name, "Click");
     assert.match(click.event.timestamp.sampleValue, /^\d+$/);
+    assert.deepEqual(click.event.bot_reasons.sampleValue, ["proofpoint_network"]);
+    assert.equal(click.event.geo_ip.sampleValue.zip, "1012");
     assert.ok(
       Object.values(click.event).every((field) => (field as { description: string }).description !== ""),
     );

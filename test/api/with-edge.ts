@@ -53,6 +53,7 @@ export async function startTestInstallation(
   const tls = typeof given === "function" ? await given({ edgePort, dns }) : given;
   const api = await startTestApi(database, {
     cnameTarget: CNAME_TARGET,
+    supportEmail: "help@waypost.example",
     dnsServers: dns.address,
     probePrivate: "allow",
     publicHttpPort: String(edgePort),

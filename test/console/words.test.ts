@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { eventWord } from "../../console/src/event-words.ts";
 import { formatCount, formatRate, formatRelative } from "../../console/src/format.ts";
 import { GRANT_WORDS } from "../../console/src/grants.ts";
-import { GRANTS, SUBACCOUNT_GRANTS } from "../../src/api/grants.ts";
 import { EVENT_TYPES } from "../../src/domain/event.ts";
+import { GRANTS, SUBACCOUNT_GRANTS } from "../../src/domain/grants.ts";
 
 test("the console has words for every grant, and offers subaccounts those that they can have", () => {
   assert.deepEqual(GRANT_WORDS.map(({ grant }) => grant).toSorted(), [...GRANTS].toSorted());

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statfsSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statfsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 
 import { createTestDatabase } from "../postgres.ts";
+import { mountSmallDisk } from "../small-disk.ts";
 import { crashRounds, databaseOutage } from "./crash.ts";
 import { startCrashRun } from "./crash-run.ts";
 
@@ -25,7 +24,9 @@ test("while the database is down the edge answers every click, and all of them a
   assert.equal(failed, 0);
 });
 
-test("on a full disk clicks are answered, and recorded once there is room again", async (t) => {
+test("on a full disk clicks are answered, and recorded once there is room again", {
+  timeout: 300_000,
+}, async (t) => {
   const disk = mountSmallDisk(t, 3);
   if (disk === undefined) return t.skip("mounting a small disk needs root");
   const run = await startCrashRun(
@@ -52,14 +53,3 @@ test("on a full disk clicks are answered, and recorded once there is room again"
   const { failed } = await run.settle();
   assert.equal(failed, 0);
 });
-
-/** A disk of this size. `undefined` where nobody may mount one. */
-function mountSmallDisk(t: TestContext, megabytes: number): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "waypost-small-disk-"));
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", folder]);
-  t.after(() => {
-    if (status === 0) spawnSync("umount", ["-l", folder]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return status === 0 ? folder : undefined;
-}

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,6 +16,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 
 import { createTestDatabase } from "../postgres.ts";
+import { inTerminal } from "./run-command.ts";
 import { createInstallation, type Installation, type WaypostProcess } from "./waypost-process.ts";
 import { KEY, until, wrappedLink } from "./wrapped-link.ts";
 
@@ -116,6 +118,41 @@ test("the events of a spool that nobody has emptied are in the backup", async (t
   );
 });
 
+test("the spool of a machine is backed up alone while the database is away, and stored by the machine that it is restored on", async (t) => {
+  const folder = join(temporaryFolder(t), "spool");
+  const database = await createTestDatabase();
+  t.after(() => database.drop());
+  const settings = { ...CONFIGURED, WAYPOST_DATABASE_URL: database.url };
+  const edge = await createInstallation(t, settings);
+  const waypost = await edge.serve();
+  const { link, messageId } = await wrappedLink(waypost);
+  const [, control] = waypost.processes();
+  process.kill(control ?? 0, "SIGSTOP");
+  for (let clicks = 0; clicks < 10; clicks += 1) assert.equal((await waypost.visit(link)).status, 302);
+  const away = "postgres://nobody@127.0.0.1:9/nothing";
+  const made = await edge.run("backup", folder, "--spool-only", "--database-url", away);
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /spool alone/);
+  const elsewhere = ["--spool-only", "--data-dir", join(folder, "nothing")];
+  const nothing = await edge.run("backup", `${folder}-of-nothing`, ...elsewhere);
+  assert.deepEqual([nothing.code, existsSync(`${folder}-of-nothing`)], [1, false]);
+  assert.match(nothing.stderr, /no spool in .*nothing/);
+  mkdirSync(join(edge.dataDir, "spool", "999"));
+  writeFileSync(join(edge.dataDir, "spool", "999", "data.mdb"), "what a disk made of it".repeat(1000));
+  const partial = await edge.run("backup", `${folder}-partial`, "--spool-only");
+  assert.deepEqual([partial.code, existsSync(`${folder}-partial`)], [1, true]);
+  assert.match(partial.stderr, /slot 999 is damaged/);
+  await waypost.killAll();
+
+  const other = await createInstallation(t, settings);
+  const alone = await createInstallation(t, CONFIGURED);
+  assert.match((await alone.run("restore", folder)).stderr, /set WAYPOST_DATABASE_URL/);
+  const restored = await other.run("restore", folder);
+  assert.equal(restored.code, 0, restored.stderr);
+  const there = await other.serve();
+  await until(async () => (await eventIds(there, messageId)).length === 10, "the spool's events are stored");
+});
+
 async function madeBackup(t: TestContext): Promise<{ folder: string; original: Installation }> {
   const folder = join(temporaryFolder(t), "backup");
   const original = await createInstallation(t, { WAYPOST_API_KEY: KEY });
@@ -214,4 +251,21 @@ test("a backup where there is no store, or into a folder that is not there, says
   const { code, stderr } = await original.run("backup", join(temporaryFolder(t), "not", "there"));
   assert.equal(code, 1);
   assert.match(stderr, /not is not there: make it first/);
+});
+
+test("on a terminal a backup and its restore show how far the checksums are", async (t) => {
+  const folder = join(temporaryFolder(t), "shown");
+  const settings = { ...CONFIGURED, FOLDER: folder };
+  const original = await createInstallation(t, settings);
+  await (await original.serve()).stop();
+  const other = await createInstallation(t, settings);
+  for (const [installation, command] of [
+    [original, 'waypost backup "$FOLDER"'],
+    [other, 'waypost restore "$FOLDER"'],
+  ] as const) {
+    const { code, stdout } = await inTerminal(60, installation, command);
+    assert.equal(code, 0, stdout);
+    const [, read, total] = [...stdout.matchAll(/\[#+\] 100 % {2}([\d.]+) of ([\d.]+) MB/g)].at(-1) ?? [];
+    assert.ok(Number(total) > 0 && read === total, stdout);
+  }
 });

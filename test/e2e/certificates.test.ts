@@ -163,7 +163,10 @@ test("certificates are listed and renewed from the command line", async (t) => {
   await add(waypost);
   await verifyUntilItPasses(waypost);
   const { stdout } = await installation.run("certs", "list");
-  assert.match(stdout, /^DOMAIN +CERTIFICATE +RENEWED BY +EXPIRES\nwaiting\.acme\.com +unknown +Waypost/);
+  assert.match(
+    stdout,
+    /^DOMAIN +CERTIFICATE +RENEWED BY +EXPIRES\nwaiting\.acme\.com +ordered once verified +Waypost/,
+  );
   assert.match(stdout, /\nclick\.acme\.com +valid +Waypost +20\d\d-\d\d-\d\d\n$/);
   const renewed = await installation.run("certs", "renew", DOMAIN);
   assert.equal(renewed.code, 0, renewed.stderr);
@@ -172,8 +175,9 @@ test("certificates are listed and renewed from the command line", async (t) => {
   const refused = await installation.run("certs", "renew", "nobody.acme.com");
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /Resource not found: nobody\.acme\.com/);
-  const [first] = JSON.parse((await installation.run("certs", "list", "--json")).stdout);
-  assert.equal(first.domain, DOMAIN);
+  const listed = JSON.parse((await installation.run("certs", "list", "--json")).stdout);
+  const order = listed.map(({ domain }: { domain: string }) => domain);
+  assert.deepEqual(order, ["waiting.acme.com", DOMAIN], "in the order of the table");
 });
 
 test("no key stands in a log, a reply or a file, and no file of keys can be read by others", async (t) => {

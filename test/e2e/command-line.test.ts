@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 
-import { inTerminal, runWith, startInstallation } from "./run-command.ts";
+import { loadConfig } from "../../src/config.ts";
+import { startDnsServer } from "../dns-server.ts";
+import { startOtherServer } from "./other-server.ts";
+import { answering, inTerminal, runWith, startInstallation } from "./run-command.ts";
 import { SPARKPOST_KEY, startSparkpost } from "./sparkpost-server.ts";
 import { CLI, createInstallation } from "./waypost-process.ts";
 import { KEY, until } from "./wrapped-link.ts";
@@ -56,6 +59,7 @@ test("a mail is wrapped through a pipe, its link opened, and the click found", a
   const wrapped = await runWith(html, installation, ["wrap", "--to", "ann@example.com", "--report"]);
   assert.equal(wrapped.code, 0, wrapped.stderr);
   assert.match(wrapped.stderr, /tracked .*https:\/\/www\.example\.com\/a\?b=1&c=2/);
+  assert.match(wrapped.stderr, /untouched +html +mailto:a@b\.example +\(Not an http or https address\)/);
   const link = /href="(http[^"]+\/e\/[^"]+)"/.exec(wrapped.stdout)?.[1] ?? "";
   const opened = await installation.run("token", "open", link);
   assert.match(opened.stdout, /Leads to +https:\/\/www\.example\.com\/a\?b=1&c=2/);
@@ -81,7 +85,7 @@ test("a table fits a terminal of 60 columns, and names are shortened in the midd
   const lines = stripVTControlCharacters(stdout).trimEnd().split(/\r?\n/);
   assert.ok(lines.length >= 2);
   for (const line of lines) assert.ok(line.length <= 60, line);
-  assert.match(lines.at(-1) ?? "", /^longlong.*….*localhost +Not verified/);
+  assert.match(lines.at(-1) ?? "", /^longlong.*….*localhost +Waiting for DNS/);
 });
 
 test("a reader that stops early ends the command without an error", async (t) => {
@@ -98,29 +102,6 @@ test("a reader that stops early ends the command without an error", async (t) =>
   assert.equal(code, 0);
 });
 
-test("the server is found by flags, by the environment, by a profile, or not at all, in that order", async (t) => {
-  const installation = await startInstallation(t);
-  const url = `http://127.0.0.1:${installation.ports.api}`;
-  const home = join(installation.dataDir, "home");
-  mkdirSync(join(home, "waypost"), { recursive: true });
-  const file = join(home, "waypost", "shop.profile");
-  writeFileSync(file, `WAYPOST_URL=${url}\nWAYPOST_API_KEY=${KEY}\n`, { mode: 0o600 });
-  const bare = { PATH: installation.environment["PATH"] ?? "", XDG_CONFIG_HOME: home };
-  const away = { ...installation, environment: bare };
-  const list = ["domains", "list"];
-  assert.equal((await runWith("", away, list)).code, 1);
-  assert.equal((await runWith("", away, [...list, "--profile", "shop"])).code, 0);
-  assert.equal((await runWith("", away, list, { WAYPOST_PROFILE: "shop" })).code, 0);
-  assert.equal((await runWith("", away, list, { WAYPOST_URL: url, WAYPOST_API_KEY: KEY })).code, 0);
-  const wrong = await runWith("", away, [...list, "--profile", "shop", "--key", "wrong"]);
-  assert.equal(wrong.code, 1);
-  assert.match(wrong.stderr, /Unauthorized/);
-  assert.match((await runWith("", away, [...list, "--profile", "../x"])).stderr, /profile's name/);
-  const silent = await runWith("", away, [...list, "--url", "http://127.0.0.1:9", "--key", "x"]);
-  assert.equal(silent.code, 1);
-  assert.match(silent.stderr, /does not answer/);
-});
-
 test("names that others chose reach no terminal as control codes", async (t) => {
   const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
   await installation.run("migrate");
@@ -134,26 +115,54 @@ test("names that others chose reach no terminal as control codes", async (t) => 
   }
 });
 
-test("this machine's own server is found where it listens everywhere, and over IPv6", async (t) => {
-  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
-  for (const [listen, url] of [
-    ["0.0.0.0:9", "http://127.0.0.1:9"],
-    ["[::]:9", "http://[::1]:9"],
-    ["[::1]:9", "http://[::1]:9"],
+test("a message of any bytes goes out with the bytes that it came with; content that is not UTF-8 is refused", async (t) => {
+  const installation = await startInstallation(t);
+  const wrap = (input: Buffer, ...more: string[]) =>
+    runWith(input, installation, ["wrap", "--to", "ann@example.com", ...more]);
+  // As mail of the nineties has it: 8 bits, and no word of which.
+  const header = "Subject: Caf\u00e9\r\nContent-Transfer-Encoding: 8bit\r\n\r\n";
+  const message = Buffer.from(`${header}https://www.example.com/ \u00e9\r\n`, "latin1");
+  const wrapped = await wrap(message, "--report");
+  assert.equal(wrapped.code, 0, wrapped.stderr);
+  assert.equal(wrapped.stdout, message.toString(), "no domain is there to wrap with");
+  assert.match(
+    wrapped.stderr,
+    /^Nothing was tracked: no tracking domain is named, .*\nuntouched +text +https:\/\/www\.example\.com\/ +\(There is no tracking domain to use\)\n/,
+  );
+  const dry = await wrap(message, "--dry-run");
+  assert.deepEqual([dry.code, dry.stdout, dry.stderr], [0, "", wrapped.stderr]);
+  for (const [input, more] of [
+    [message, ["--json"]],
+    [Buffer.from("<p>Caf\u00e9</p>", "latin1"), []],
   ] as const) {
-    const here = { WAYPOST_API_LISTEN: listen, WAYPOST_URL: "", WAYPOST_API_KEY: KEY };
-    const { stderr } = await runWith("", installation, ["domains", "list"], here);
-    assert.ok(stderr.startsWith(`${url} does not answer`), stderr);
+    const { code, stdout, stderr } = await wrap(input, ...more);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /not UTF-8/);
   }
 });
 
-test("content that is not UTF-8 is refused, not changed", async (t) => {
-  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
-  const message = Buffer.from("Subject: Caf\u00e9\r\n\r\nhttps://www.example.com/\r\n", "latin1");
-  const { code, stdout, stderr } = await runWith(message, installation, ["wrap", "--to", "ann@example.com"]);
-  assert.equal(code, 1);
+test("a report says in words what was left alone and why, to programs with the API's codes", async (t) => {
+  const { environment, ...installation } = await createInstallation(t);
+  const results = {
+    untracked_reason: "tracking_domain_not_usable",
+    links: [
+      { url: "https://a.example/", part: "html", tracked: false, reason: "opted_out" },
+      { url: "https://b.example/", part: "html", tracked: false, reason: "of_a\u001b[2Jnewer_server" },
+    ],
+    skipped: [{ content_type: "text/html", reason: "encrypted" }],
+  };
+  await using server = await startOtherServer(() => ({ status: 200, body: { results } }));
+  const there = { ...installation, environment: { ...environment, WAYPOST_URL: server.url } };
+  const wrap = ["wrap", "--dry-run", "--key", "x"];
+  const { stdout, stderr } = await runWith("<p>x</p>", there, wrap);
   assert.equal(stdout, "");
-  assert.match(stderr, /not UTF-8.*message\/rfc822/);
+  assert.deepEqual(stderr.trimEnd().split("\n"), [
+    "Nothing was tracked: the tracking domain that would be used is not verified, or is blocked.",
+    'untouched  html  https://a.example/  (Marked with data-msys-clicktrack="0")',
+    "untouched  html  https://b.example/  (of_a\ufffd[2Jnewer_server)",
+    "part left alone  text/html  (encrypted)",
+  ]);
+  assert.deepEqual(JSON.parse((await runWith("<p>x</p>", there, [...wrap, "--json"])).stdout), results);
 });
 
 test("a SparkPost account's domains are created here with their owners, and a second run leaves them as they are", async (t) => {
@@ -212,6 +221,69 @@ test("init writes a configuration that check-config takes, and never over one th
   assert.match(checked.stdout, /WAYPOST_CNAME_TARGET="track\.example\.net"/);
 });
 
+test("init writes values that the server reads back whole, whatever characters they have, or says which it cannot write", async (t) => {
+  const { run, dataDir } = await createInstallation(t, { WAYPOST_DATA_DIR: "", WAYPOST_DATABASE_URL: "" });
+  const file = join(dataDir, "waypost.conf");
+  const folder = join(dataDir, "way # post's");
+  const key = `#'${"$n\\n".repeat(10)}"`;
+  const written = await run("init", file, "--yes", "--data-dir", folder, "--api-key", key);
+  assert.equal(written.code, 0, written.stderr);
+  const { config } = loadConfig({ file, environment: {} });
+  assert.deepEqual([config.dataDir, config.apiKey], [folder, key]);
+  const other = join(dataDir, "other.conf");
+  const refused = await run("init", other, "--yes", "--api-key", `\`${key}`);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /WAYPOST_API_KEY cannot stand in a configuration file/);
+  assert.ok(!existsSync(other));
+});
+
+test("init asks for what it needs, again where an answer is wrong, and takes what it suggests for an empty one", async (t) => {
+  const installation = await createInstallation(t);
+  const data = join(installation.dataDir, "here");
+  const file = join(installation.dataDir, "asked.conf");
+  const { code, stdout } = await answering(
+    [
+      [/keep its data\? \[\/var\/lib\/waypost\] $/, data],
+      [/point their CNAME at .*\] $/, "edge.your-company.example"],
+      [/edge listen for http\? .*\] $/, "nowhere"],
+      [/edge listen for http\? .*\] $/, "127.0.0.1:18081"],
+      [/And for https .*\] $/, "off"],
+      [/terms of Let's Encrypt .*\] $/, ""],
+      [/API and console listen\? .*\] $/, ""],
+      [/PostgreSQL, .*\? $/, ""],
+    ],
+    installation,
+    'waypost init "$WAYPOST_DATA_DIR/asked.conf"',
+  );
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /must be .*nowhere/);
+  const written = readFileSync(file, "utf8");
+  for (const line of [
+    `WAYPOST_DATA_DIR=${data}`,
+    "WAYPOST_CNAME_TARGET=edge.your-company.example",
+    "WAYPOST_EDGE_HTTP_LISTEN=127.0.0.1:18081",
+    "WAYPOST_API_LISTEN=127.0.0.1:8080",
+  ])
+    assert.match(written, new RegExp(`^${line.replaceAll(".", "\\.")}$`, "m"));
+});
+
+test("init asks nothing when a flag is one that no answer makes good", async (t) => {
+  const installation = await createInstallation(t, { BAD_KEY: `\`#'${"$n\\n".repeat(10)}"` });
+  for (const [flags, said] of [
+    ['--api-key "$BAD_KEY"', /WAYPOST_API_KEY cannot stand in a configuration file/],
+    ["--edge-workers none", /WAYPOST_EDGE_WORKERS must be a whole number/],
+  ] as const) {
+    const { code, stdout } = await inTerminal(
+      80,
+      installation,
+      `waypost init "$WAYPOST_DATA_DIR/x" ${flags}`,
+    );
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, said);
+    assert.doesNotMatch(stdout, /Where shall Waypost keep its data/);
+  }
+});
+
 test("doctor finds nothing wrong with what runs, and says what to do about what does not", async (t) => {
   const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
   const before = await installation.run("doctor");
@@ -223,27 +295,13 @@ test("doctor finds nothing wrong with what runs, and says what to do about what 
   assert.deepEqual(problems, []);
 });
 
-for (const shell of ["bash", "fish"]) {
-  test(`the ${shell} completion is a script that ${shell} reads, and knows every command`, async (t) => {
-    const installation = await createInstallation(t);
-    const { stdout, code } = await installation.run("completion", shell);
-    assert.equal(code, 0);
-    for (const word of ["domains", "keyring", "import", "doctor"]) assert.ok(stdout.includes(word), word);
-    assert.ok(!/\bcontrol\b/.test(stdout), "hidden commands stay hidden");
+test("doctor and check-config ask for the CNAME target where verification asks", async (t) => {
+  const dns = await startDnsServer({ "edge.waypost.example": { a: ["192.0.2.7"] } });
+  t.after(() => dns.close());
+  const { run } = await createInstallation(t, {
+    WAYPOST_CNAME_TARGET: "edge.waypost.example",
+    WAYPOST_DNS_SERVERS: dns.address,
   });
-}
-
-test("bash completes commands, and options of a command", async (t) => {
-  const installation = await createInstallation(t);
-  const { stdout } = await installation.run("completion", "bash");
-  const complete = async (...words: readonly string[]): Promise<string> => {
-    const quoted = words.map((word) => `'${word}'`).join(" ");
-    const script = `${stdout}\nCOMP_WORDS=(waypost ${quoted}); COMP_CWORD=${words.length}; _waypost; echo "\${COMPREPLY[*]}"`;
-    const child = spawn("bash", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
-    const output = await child.stdout.setEncoding("utf8").toArray();
-    return output.join("").trim();
-  };
-  assert.equal(await complete("dom"), "domains");
-  assert.equal(await complete("domains", "verif"), "verify");
-  assert.equal(await complete("domains", "add", "--sec"), "--secure");
+  assert.match((await run("doctor")).stdout, /ok .*CNAME target: edge\.waypost\.example is 192\.0\.2\.7/);
+  assert.match((await run("check-config")).stdout, /CNAME target: .* has the addresses 192\.0\.2\.7/);
 });

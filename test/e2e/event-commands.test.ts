@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 
 import { openStore } from "../../src/store/open-store.ts";
 import { recorded } from "../events/recorded.ts";
-import { inTerminal, startInstallation } from "./run-command.ts";
-import { CLI, createInstallation, type Installation } from "./waypost-process.ts";
+import { issueCertificate } from "../verification/certificates.ts";
+import { inTerminal, runWith, startInstallation } from "./run-command.ts";
+import { CLI, createInstallation, type Installation, type WaypostProcess } from "./waypost-process.ts";
 import { KEY, until, wrappedLink } from "./wrapped-link.ts";
 
 const MANY = 20_000;
@@ -70,20 +73,28 @@ test("events are shown as they happen, each once, also those from while the serv
   const first = await installation.serve();
   const { link } = await wrappedLink(first);
   const tail = startTail(t, installation, "--json", "--events", "click");
+  let clicks = 0;
+  const click = async (waypost: WaypostProcess): Promise<void> => {
+    clicks += 1;
+    await waypost.visit(link);
+  };
   await until(async () => {
-    await first.visit(link);
+    await click(first);
     return tail.lines().length > 0;
   }, "a click is shown");
   await first.stop();
   await until(async () => /Trying again/.test(tail.said()), "it is said that the connection broke");
   const second = await installation.serve();
-  const shownBefore = tail.lines().length;
-  for (let clicks = 0; clicks < 3; clicks += 1) await second.visit(link);
-  await until(async () => tail.lines().length >= shownBefore + 3, "the clicks since are shown");
-  const { json } = await second.call("GET", "/api/v1/events/message?per_page=10000", { key: KEY });
-  const stored = json.results.map(({ event_id }: { event_id: string }) => event_id).reverse();
-  const shown = tail.lines().map((line) => JSON.parse(line).event_id);
-  assert.deepEqual(shown, stored.slice(stored.indexOf(shown[0])));
+  for (let since = 0; since < 3; since += 1) await click(second);
+  let ids: readonly string[] = [];
+  await until(async () => {
+    const { json } = await second.call("GET", "/api/v1/events/message?per_page=10000", { key: KEY });
+    ids = json.results.map(({ event_id }: { event_id: string }) => event_id).reverse();
+    return ids.length >= clicks;
+  }, "every click is stored");
+  const shown = () => tail.lines().map((line) => JSON.parse(line).event_id);
+  await until(async () => shown().at(-1) === ids.at(-1), "the last click is shown");
+  assert.deepEqual(shown(), ids.slice(ids.indexOf(shown()[0])));
   assert.equal(tail.said().match(/Trying again/g)?.length, 1, "it is said once");
 });
 
@@ -110,6 +121,76 @@ test("a tail whose reader has seen enough ends without an error, and one of no s
   const wrongKey = await installation.run("events", "tail", "--key", "wrong");
   assert.equal(wrongKey.code, 1);
   assert.match(wrongKey.stderr, /Unauthorized/);
+});
+
+test("a tail ends when its reader does, though nothing happens that it could write", async (t) => {
+  const installation = await startInstallation(t);
+  const { code, stderr } = await inBash(installation, "timeout 60 waypost events tail --json | true");
+  assert.deepEqual([code, stderr], [0, ""]);
+});
+
+test("an event that is shown as it happens reaches no terminal as control codes, and programs whole", async (t) => {
+  const event = { type: "click", user_agent: "\u009b2J\u202e\u{e0001}" };
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(`id: 1\ndata: ${JSON.stringify(event)}\n\n`);
+  }).listen(0, "127.0.0.1");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const installation = await createInstallation(t);
+  const tail = startTail(t, installation, "--json", "--url", `http://127.0.0.1:${port}`, "--key", "x");
+  await until(async () => tail.lines().length > 0, "the event is shown");
+  const [line = ""] = tail.lines();
+  assert.doesNotMatch(line, /[\p{Cc}\p{Cf}]/u);
+  assert.deepEqual(JSON.parse(line), event);
+});
+
+test("events are tailed and domains set up over the API's own TLS, and with no certificate but the one that is trusted", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "waypost-tls-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const shown = issueCertificate({ commonName: "Waypost", dnsNames: ["localhost"] });
+  const certFile = write("cert.pem", shown.cert);
+  const installation = await createInstallation(t, {
+    WAYPOST_API_KEY: KEY,
+    WAYPOST_API_TLS_CERT_FILE: certFile,
+    WAYPOST_API_TLS_KEY_FILE: write("key.pem", shown.key),
+  });
+  const waypost = await installation.serve();
+  const there = ["--url", `https://localhost:${installation.ports.api}`, "--key", KEY];
+  const trusting = { WAYPOST_CA_FILE: certFile };
+  const run = (...args: readonly string[]) => runWith("", installation, [...args, ...there], trusting);
+  const added = await run("domains", "add", "click.localhost", "--wait", "60");
+  assert.deepEqual([added.code, /is verified/.test(added.stdout)], [0, true], added.stderr);
+  const mail = '<a href="https://www.example.com/">x</a>';
+  const wrap = ["wrap", "--to", "ann@example.com", "--tracking-domain", "click.localhost", ...there];
+  const { stdout } = await runWith(mail, installation, wrap, trusting);
+  const link = /href="([^"]+)"/.exec(stdout)?.[1] ?? "";
+
+  const trustingInstallation = { ...installation, environment: { ...installation.environment, ...trusting } };
+  const tail = startTail(t, trustingInstallation, "--json", ...there);
+  await until(async () => {
+    await waypost.visit(link);
+    return tail.lines().length > 0;
+  }, "a click is shown");
+  assert.equal(JSON.parse(tail.lines()[0] ?? "").rcpt_to, "ann@example.com");
+
+  const stranger = write(
+    "stranger.pem",
+    issueCertificate({ commonName: "Waypost", dnsNames: ["localhost"] }).cert,
+  );
+  const untrusted = await runWith("", installation, ["events", "tail", ...there], {
+    WAYPOST_CA_FILE: stranger,
+  });
+  assert.deepEqual([untrusted.code, untrusted.stdout], [1, ""]);
+  assert.match(untrusted.stderr, /does not answer: .*self-signed certificate/);
 });
 
 test("all events are exported, to a program or to a new file that only its owner reads", async (t) => {
@@ -184,6 +265,27 @@ test("an export that breaks off ends with 1, and leaves no half of a file", asyn
     assert.equal(stderr, "the connection to the server broke\n");
   }
   assert.ok(!existsSync(file));
+});
+
+test("an export that is interrupted ends as shells expect, and leaves no file", async (t) => {
+  const server = createServer((_request, response) => response.write("type,event_id,timestamp\r\n"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const installation = await createInstallation(t);
+  const { port } = server.address() as AddressInfo;
+  const file = join(installation.dataDir, "events.csv");
+  const args = ["events", "export", "--url", `http://127.0.0.1:${port}`, "--key", KEY, "--output", file];
+  const child = spawn(process.execPath, [CLI, ...args], { env: installation.environment, stdio: "ignore" });
+  const isStarted = () => readdirSync(installation.dataDir).some((name) => name.startsWith("events.csv"));
+  while (!isStarted()) await sleep(20);
+  assert.ok(!existsSync(file), "the name is for what is whole");
+  child.kill("SIGINT");
+  assert.deepEqual(await once(child, "exit"), [130, null]);
+  assert.ok(!isStarted());
 });
 
 test("the options of every command about events are completed", async (t) => {

@@ -106,6 +106,32 @@ test("Nodemailer sends the wrapped message, and the message as it is when nobody
   assert.doesNotMatch(await other.message, /click\.localhost/);
 });
 
+test("Nodemailer wraps with the library alone, and Waypost knows the links", async (t) => {
+  const installation = await startInstallation(t);
+  await useDomain(installation);
+  const keyRing = join(installation.dataDir, "exported-key-ring");
+  writeFileSync(keyRing, (await installation.run("keyring", "export")).stdout);
+  const mail = await receiveMail(t);
+  const origin = `http://click.localhost:${installation.ports.edge}`;
+  const example = join(EXAMPLES, "nodemailer-library.mjs");
+  const library = join(import.meta.dirname, "wrap-library-program.ts");
+  const { code, output } = await runExample(
+    [process.execPath, "--import", library, example, "ann@example.com"],
+    installation,
+    {
+      SMTP_URL: mail.url,
+      ORIGIN: origin,
+      WAYPOST_KEY_RING: keyRing,
+      WAYPOST_SECRET: readFileSync(join(installation.dataDir, "secret"), "utf8").trim(),
+    },
+  );
+  assert.equal(code, 0, output);
+  const message = (await mail.message).replaceAll("=\r\n", "").replaceAll("=3D", "=");
+  const [link = ""] = /http:\/\/click\.localhost:\d+\/e\/[\w-]+/.exec(message) ?? [];
+  const opened = await installation.run("token", "open", link);
+  assert.match(opened.stdout, /ann@example\.com/, opened.stderr);
+});
+
 test("the Postfix filter gives the wrapped message back, and the message as it came when nobody wraps", async (t) => {
   const installation = await startInstallation(t);
   await useDomain(installation);

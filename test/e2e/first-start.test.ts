@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +52,7 @@ test("a control process whose database is away says so in /readyz, and starts wh
   assert.match(await metrics.text(), /^waypost_spool_events 0$/m);
   await proxy.comeBack();
   await isSaid("ready\n");
+  assert.ok(!existsSync(join(dataDir, "first-key")), "the first key is for a machine with the API");
   control.kill("SIGTERM");
   assert.deepEqual(await once(control, "exit"), [0, null]);
 });

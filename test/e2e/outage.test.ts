@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
+import { readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { Client } from "pg";
+
+import { send } from "../api/harness.ts";
 import { startTcpProxy } from "../crash/tcp-proxy.ts";
 import { createTestDatabase } from "../postgres.ts";
-import { createInstallation } from "./waypost-process.ts";
+import { fillDisk, mountSmallDisk } from "../small-disk.ts";
+import { createInstallation, type Installation } from "./waypost-process.ts";
+import { KEY, wrappedLink } from "./wrapped-link.ts";
 
 const DOMAINS = "/api/v1/tracking-domains";
-const KEY = "0123456789abcdef0123456789abcdef01234567";
 const WITHIN = { interval: 50, timeout: 15_000 };
 
 test("while the database is down in the middle of requests the API answers 503 in the documented shape, and recovers by itself", async (t) => {
@@ -60,3 +67,121 @@ test("while the database is down in the middle of requests the API answers 503 i
   );
   assert.equal(waypost.processes()[1], controlProcess);
 });
+
+test("a start in the middle of another machine's migration serves links at once, and all else once that is over", async (t) => {
+  const database = await createTestDatabase();
+  t.after(() => database.drop());
+  const installation = await createInstallation(t, {
+    WAYPOST_DATABASE_URL: database.url,
+    WAYPOST_SECRET: "0123456789abcdef0123456789abcdef0123456789a",
+    WAYPOST_API_KEY: KEY,
+  });
+  await (await installation.serve()).stop();
+  const other = new Client({ connectionString: database.url });
+  await other.connect();
+  // Kysely's, for migrations.
+  await other.query("select pg_advisory_lock(3853314791062309107)");
+  let isReady = false;
+  const serving = installation.serve().then((waypost) => {
+    isReady = true;
+    return waypost;
+  });
+  const robots = async () => {
+    const answer = await send(installation.ports.edge, "GET", "/robots.txt", { key: null });
+    assert.equal(answer.status, 200);
+  };
+  await t.waitFor(robots, WITHIN);
+  assert.equal(isReady, false);
+  await other.end();
+  await serving;
+});
+
+test("a machine whose disk is full starts all the same: it answers, and stores what its spool has", async (t) => {
+  const disk = mountSmallDisk(t, 64);
+  if (disk === undefined) return t.skip("mounting a small disk needs root");
+  const database = await createTestDatabase();
+  t.after(() => database.drop());
+  const installation = await createInstallation(t, {
+    WAYPOST_DATABASE_URL: database.url,
+    WAYPOST_DATA_DIR: disk,
+    WAYPOST_API_KEY: KEY,
+    WAYPOST_EDGE_WORKERS: "1",
+  });
+  const first = await installation.serve();
+  const { link } = await wrappedLink(first);
+  await first.visit(link);
+  const control = first.processes()[1];
+  assert.ok(control !== undefined);
+  process.kill(control, "SIGSTOP");
+  for (let clicks = 0; clicks < 20; clicks += 1) assert.equal((await first.visit(link)).status, 302);
+  await first.killAll();
+  const filling = fillDisk(disk);
+
+  const isServed = async () => {
+    const answer = await send(installation.ports.ops, "GET", "/internal/tls/ask?domain=later.acme.com", {
+      key: null,
+    });
+    assert.equal(answer.status, 200);
+  };
+  const second = await installation.serve();
+  assert.equal((await second.visit(link)).status, 302);
+  const clicks = async () => {
+    const { json } = await second.call("GET", "/api/v1/events/message?events=click", { key: KEY });
+    return json.results.length;
+  };
+  await t.waitFor(async () => assert.ok((await clicks()) >= 21), WITHIN);
+  const added = await second.call("POST", DOMAINS, { key: KEY, body: { domain: "later.acme.com" } });
+  assert.equal(added.status, 200);
+  await t.waitFor(() => assert.match(second.output(), /could not be published/), WITHIN);
+  await assert.rejects(isServed);
+  rmSync(filling);
+  await t.waitFor(isServed, WITHIN);
+  assert.match(readFileSync(join(disk, "snapshot"), "utf8"), /^later\.acme\.com\t/m);
+});
+
+test("a machine that is not upgraded yet serves links on when it starts again, though the database is a newer version's", async (t) => {
+  const database = await createTestDatabase();
+  t.after(() => database.drop());
+  const installation = await createInstallation(t, {
+    WAYPOST_DATABASE_URL: database.url,
+    WAYPOST_API_KEY: KEY,
+  });
+  const first = await installation.serve();
+  const { link } = await wrappedLink(first);
+  await first.stop();
+  const store = new Client({ connectionString: database.url });
+  await store.connect();
+  await store.query("insert into state_migrations values ('state-999-of-tomorrow', now()::text)");
+  const starting = installation.serve();
+  await t.waitFor(async () => assert.equal(await statusOf(installation, link), 302), WITHIN);
+  const readiness = () => send(installation.ports.ops, "GET", "/readyz", { key: null });
+  await t.waitFor(async () => assert.match((await readiness()).text, /newer version of Waypost/), WITHIN);
+  assert.equal((await send(installation.ports.ops, "GET", "/healthz", { key: null })).status, 200);
+  await store.query("delete from state_migrations where name = 'state-999-of-tomorrow'");
+  await store.end();
+  const second = await starting;
+  assert.equal(
+    second.output().match(/waiting for it/g)?.length,
+    1,
+    "it waited, and did not start again and again",
+  );
+});
+
+test("a port that somebody has taken from the API keeps no edge down that knows what to answer", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const first = await installation.serve();
+  const { link } = await wrappedLink(first);
+  await first.stop();
+  const other = createServer().listen(installation.ports.api, "127.0.0.1");
+  t.after(() => other.close());
+  const starting = installation.serve();
+  await t.waitFor(async () => assert.equal(await statusOf(installation, link), 302), WITHIN);
+  other.close();
+  await starting;
+});
+
+async function statusOf({ ports }: Installation, link: string): Promise<number> {
+  const { host, pathname } = new URL(link);
+  const { status } = await send(ports.edge, "GET", pathname, { key: null, headers: { host } });
+  return status;
+}

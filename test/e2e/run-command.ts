@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 
 import { CLI, createInstallation, type Installation } from "./waypost-process.ts";
 import { KEY } from "./wrapped-link.ts";
@@ -41,6 +42,30 @@ export async function inTerminal(
   const [stdout, stderr] = [child.stdout, child.stderr].map((stream) => stream.setEncoding("utf8").toArray());
   const [code] = await once(child, "close");
   return { code, stdout: (await stdout)?.join("") ?? "", stderr: (await stderr)?.join("") ?? "" };
+}
+
+/** As {@link inTerminal}, and types each answer once its question has been asked, in this order. */
+export async function answering(
+  answers: readonly (readonly [question: RegExp, answer: string])[],
+  { environment }: Installation,
+  command: string,
+): Promise<Ran> {
+  const script = `stty cols 200; ${command.replaceAll("waypost", `${process.execPath} ${CLI}`)}`;
+  const child = spawn("script", ["--quiet", "--return", "--command", script, "/dev/null"], {
+    env: { ...environment, TERM: "xterm" },
+  });
+  let [shown, answered] = ["", 0];
+  const left = [...answers];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+    const [next] = left;
+    if (next === undefined || !next[0].test(stripVTControlCharacters(shown.slice(answered)))) return;
+    left.shift();
+    answered = shown.length;
+    child.stdin.write(`${next[1]}\r`);
+  });
+  const [code] = await once(child, "close");
+  return { code, stdout: shown, stderr: "" };
 }
 
 export async function startInstallation(t: TestContext): Promise<Installation> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { createTestDatabase } from "../postgres.ts";
@@ -21,6 +22,20 @@ test("the first key is written to a private file when there is no terminal, and 
   assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 200);
   assert.ok(!waypost.output().includes(key));
   assert.equal(await waypost.stop(), 0);
+});
+
+test("a server whose audit trail cannot be written at its first start is there all the same, and its first key too", async (t) => {
+  const installation = await createInstallation(t);
+  await installation.run("migrate");
+  using store = new DatabaseSync(join(installation.dataDir, "state.db"));
+  store.exec(
+    "CREATE TRIGGER full BEFORE INSERT ON audit_entries BEGIN SELECT raise(ABORT, 'the trail is full'); END",
+  );
+  const waypost = await installation.serve();
+  const key = readFileSync(join(installation.dataDir, "first-key"), "utf8").trim();
+  assert.equal((await waypost.call("GET", DOMAINS, { key })).status, 200);
+  assert.match(waypost.output(), /the first key was made and could not be written into the audit trail/);
+  assert.ok(!waypost.output().includes(key));
 });
 
 for (const database of ["SQLite", "PostgreSQL"] as const) {

@@ -1,7 +1,5 @@
 /** SparkPost's API as far as an import asks it: tracking domains with their owners, and the subaccounts' names. */
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type OtherReply, startOtherServer } from "./other-server.ts";
 
 export const SPARKPOST_KEY = "14ac5499cfdd2bb2859e4476d2e5b1d2bad079bf";
 
@@ -21,31 +19,25 @@ export async function startSparkpost(
   domains: readonly SparkpostDomain[],
   subaccounts: readonly { readonly id: number; readonly name: string }[],
 ): Promise<SparkpostServer> {
-  const requests: string[] = [];
-  const server = createServer((request, response) => {
-    requests.push(`${request.method} ${request.url}`);
-    const send = (status: number, body: object): void => {
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    };
-    if (request.headers.authorization !== SPARKPOST_KEY) {
-      return send(401, { errors: [{ message: "Unauthorized." }] });
-    }
-    switch (request.url) {
+  const { requests, ...server } = await startOtherServer(({ headers, url }): OtherReply => {
+    if (headers.authorization !== SPARKPOST_KEY)
+      return { status: 401, body: { errors: [{ message: "Unauthorized." }] } };
+    switch (url) {
       case "/api/v1/tracking-domains":
-        return send(200, { results: domains.map(listed) });
+        return { status: 200, body: { results: domains.map(listed) } };
       case "/api/v1/subaccounts":
-        return send(200, { results: subaccounts.map((one) => ({ ...one, status: "active" })) });
+        return {
+          status: 200,
+          body: { results: subaccounts.map((one) => ({ ...one, status: "active" })) },
+        };
       default:
-        return send(404, { errors: [{ message: "resource not found" }] });
+        return { status: 404, body: { errors: [{ message: "resource not found" }] } };
     }
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+  });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await once(server.close(), "close");
+    ...server,
+    get requests() {
+      return requests.map(({ line }) => line);
     },
   };
 }

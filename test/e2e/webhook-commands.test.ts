@@ -61,7 +61,7 @@ test("a webhook is created, listed, shown, tested, changed and deleted from the 
   assert.match(shown.stdout, new RegExp(`Target +${stage.target.url}[\\s\\S]*Events +click, open`));
   assert.match((await run("webhooks", "test", id)).stdout, /answered with 200/);
   assert.match((await run("webhooks", "update", id, "--active", "no")).stdout, /is changed/);
-  assert.match((await run("webhooks", "list")).stdout, new RegExp(`${id} +no +Warehouse`));
+  assert.match((await run("webhooks", "list")).stdout, new RegExp(`${id} +Paused +Warehouse`));
   const rotated = await run("webhooks", "rotate-secret", id, "--overlap", "1");
   assert.match(rotated.stdout, /whsec_.*\n.*old one signs too until/);
 
@@ -93,10 +93,16 @@ test("what a target asks for comes from a file or a pipe, moves along when it is
   assert.deepEqual([done.code, JSON.parse(done.stdout)], [0, { id, target: moved.url }], done.stderr);
   assert.equal(moved.batches.at(-1)?.headers.authorization, basic("second-password"));
 
-  for (const wrong of ['{"password": "third-pass', "[]", '{"pasword": "third-password"}']) {
+  writeFileSync(file, `\ufeff${secrets("fourth-password")}`);
+  assert.equal((await stage.installation.run(...move, "--secrets", file)).code, 0);
+
+  const tooLong = `${secrets("third-password")}${" ".repeat(70_000)}`;
+  for (const wrong of ['{"password": "third-pass', "[]", '{"pasword": "third-password"}', tooLong]) {
     const { code, stderr } = await runWith(wrong, stage.installation, [...move, "--secrets", "-"]);
     assert.deepEqual([code, /--secrets: /.test(stderr), stderr.includes("third-pass")], [1, true, false]);
   }
+  const inPlaceOfTheFile = await stage.installation.run(...move, "--secrets", secrets("third-password"));
+  assert.deepEqual([inPlaceOfTheFile.code, inPlaceOfTheFile.stderr.includes("third-pass")], [1, false]);
 });
 
 test("a target that does not answer the test is no webhook, and the reason is said", async (t) => {
@@ -115,6 +121,18 @@ test("an operational webhook gets the events of its kind, all of them unless tol
   assert.ok(listed.events.includes("webhook_dead"));
 });
 
+test("whose events a webhook gets stands in the list and beside it", async (t) => {
+  const stage = await setUp(t);
+  const { run } = stage.installation;
+  const { id } = await create(stage, "--name", "Of all");
+  await create(stage, "--name", "Of the account", "--subaccount", "0");
+  const { stdout } = await run("webhooks", "list");
+  assert.match(stdout, /WHOSE EVENTS\n/);
+  assert.match(stdout, /Of all .* Everybody's\n/);
+  assert.match(stdout, /Of the account .* Primary account\n/);
+  assert.match((await run("webhooks", "show", id)).stdout, /Whose events +Everybody's\n/);
+});
+
 test("what failed is shown, and events are sent again", async (t) => {
   const stage = await setUp(t);
   const { installation, waypost, target } = stage;
@@ -125,7 +143,7 @@ test("what failed is shown, and events are sent again", async (t) => {
   const { link } = await wrappedLink(waypost);
   await waypost.visit(link);
   await until(
-    async () => /failing +1 +500/.test((await run("webhooks", "batches", id)).stdout),
+    async () => /Will be tried again +1 +500/.test((await run("webhooks", "batches", id)).stdout),
     "the failure is shown",
   );
   assert.match((await run("webhooks", "batches", id, "--dead")).stdout, /No batch was given up/);
@@ -135,13 +153,15 @@ test("what failed is shown, and events are sent again", async (t) => {
     async () => target.deliveredIds().length === 1,
     "it arrives once somebody says that all is well",
   );
+  const arrived = await run("webhooks", "batches", id, "--delivered");
+  assert.match(arrived.stdout, /EVENTS +ATTEMPTS.*\n[0-9a-f-]{36} +1 +2 +200/);
   const replay = await run("webhooks", "replay", id, "--from", "1h");
   assert.equal(replay.code, 0, replay.stderr);
   await until(async () => target.deliveredIds().length === 2, "it is sent again");
   const [first, second] = target.deliveredIds();
   assert.equal(first, second);
   await until(
-    async () => /finished +100 % +1/.test((await run("webhooks", "replays", id)).stdout),
+    async () => /Done +100 % +1/.test((await run("webhooks", "replays", id)).stdout),
     "the replay is finished",
   );
   const vague = await run("webhooks", "replay", id);
@@ -157,7 +177,7 @@ test("lists of webhooks and batches fit a terminal of 60 columns, ids whole", as
   const { link } = await wrappedLink(stage.waypost);
   await stage.waypost.visit(link);
   await until(
-    async () => (await stage.installation.run("webhooks", "batches", id)).stdout.includes("failing"),
+    async () => (await stage.installation.run("webhooks", "batches", id)).stdout.includes("Will be"),
     "a batch has failed",
   );
   for (const command of ["waypost webhooks list", `waypost webhooks batches ${id}`]) {

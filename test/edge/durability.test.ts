@@ -43,6 +43,27 @@ test("when storage hangs a recipient waits for the deadline at most, and the eve
   assert.equal(worker.stats().counts.lateCommits, 1);
 });
 
+test("what a stop leaves behind because storage hangs is said, and counted", async (t) => {
+  await using installation = await createInstallation();
+  const said: { fields: object; message: string }[] = [];
+  const error = (fields: object, message: string) => said.push({ fields, message });
+  const worker = await installation.startWorker({
+    commitDeadlineMs: DEADLINE_MS,
+    log: { info: () => undefined, warn: () => undefined, error },
+  });
+  const slot = join(installation.dataDir, "spool", String(worker.stats().spool.slots[0]));
+  const holder = spawn(process.execPath, [HOLD_SPOOL_PROGRAM, slot], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+  assert.equal((await ask({ port: worker.address.port, path: installation.clickPath() })).status, 302);
+  await worker.stop();
+  assert.match(said.at(-1)?.message ?? "", /events were lost/);
+  assert.equal((said.at(-1)?.fields as { lost?: number } | undefined)?.lost, 1);
+  assert.equal(worker.stats().spool.lostEvents, 1);
+});
+
 test("with a full disk clicks go on, nothing is corrupted, and what waited is recorded once there is room", async (t) => {
   await using installation = await createInstallation();
   const { log: _, ...edge } = installation.edgeOptions;

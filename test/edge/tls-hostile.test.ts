@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { after, before, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
 
 import fc from "fast-check";
@@ -64,6 +65,53 @@ test("plain HTTP gets no reply and a closed connection, at once", async () => {
   await assertStillServes();
 });
 
+/** One that has shaken hands, and keeps its side open when the other ends. */
+async function secureSocket(to = port): Promise<Socket> {
+  const peer = { port: to, host: "127.0.0.1", servername: HOST, ca: authority.rootPem, allowHalfOpen: true };
+  const socket = connect(peer);
+  // A server may end a connection however it likes; what it answered before counts.
+  socket.on("error", () => undefined);
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+test("a client that has said all it will say still gets its replies, and then the end", async () => {
+  const socket = await secureSocket();
+  const path = installation.clickPath();
+  socket.end(`GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`.repeat(3));
+  const replies = (await readAll(socket, 5000)).split("HTTP/1.1 ").slice(1);
+  assert.deepEqual(
+    replies.map((reply) => reply.slice(0, 3)),
+    ["302", "302", "302"],
+  );
+  assert.ok(socket.readableEnded);
+});
+
+test("a client that has said nothing, or half of a request, and will say no more is let go at once", async () => {
+  for (const bytes of ["", "GET /e/half"]) {
+    const socket = await secureSocket();
+    socket.end(bytes);
+    assert.match(await readAll(socket, 5000), /^$|^HTTP\/1\.1 400 /);
+    assert.ok(socket.readableEnded);
+  }
+});
+
+test("a client that ends its side and doesn't read what it asked for is cut off in time", async () => {
+  await using own = await createInstallation({ publish: false });
+  const entry = await own.certify(HOST, authority.issue(HOST));
+  const files = { "assetlinks.json": "x".repeat(128 * 1024) };
+  await own.publish(1, new Map([[HOST, { ...entry, files }]]));
+  const { tlsAddress } = await own.startWorker({ tls: own.tls, limits: { silenceTimeoutMs: 300 } });
+  const socket = await secureSocket(tlsAddress?.port);
+  const file = `GET /.well-known/assetlinks.json HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
+  // More than the kernels buffer between two processes.
+  socket.end(file.repeat(100));
+  await sleep(1500);
+  const replies = await readAll(socket, 1000);
+  assert.match(replies, /^HTTP\/1\.1 200 /);
+  assert.ok(replies.length < 100 * 128 * 1024, `${replies.length} bytes came`);
+});
+
 for (const [what, bytes] of [
   ["says nothing", () => Buffer.alloc(0)],
   ["sends half of its first message", () => hello.subarray(0, hello.length / 2)],
@@ -75,6 +123,17 @@ for (const [what, bytes] of [
     await allEnd(t, sockets);
   });
 }
+
+test("a client that ends its side in the middle of a handshake is let go at once", async () => {
+  await using own = await createInstallation();
+  const { tlsAddress } = await own.startWorker({ tls: own.tls });
+  for (const bytes of [Buffer.alloc(0), hello.subarray(0, hello.length / 2), hello]) {
+    const socket = await openSocket(tlsAddress?.port ?? 0);
+    socket.end(bytes);
+    await readAll(socket, 5000);
+    assert.ok(socket.readableEnded, `after ${bytes.length} bytes`);
+  }
+});
 
 test("a client that sends its first message drop by drop is cut off in time", async () => {
   const slow = await openSocket(port);

@@ -89,6 +89,21 @@ test("listeners get what is stored from when they begin, each what it wants, by 
   assert.ok(reads() - before <= polls, `${reads() - before} reads in ${polls} polls`);
 });
 
+test("a listener whose client has gone ends at once, and the others go on", async (t) => {
+  const { events, tail } = await setUp(t);
+  const client = new AbortController();
+  const listen = (signal?: AbortSignal) =>
+    tail.listen({ filter: ALL, after: undefined, heartbeatMs: 600_000, ...(signal && { signal }) });
+  const [gone, other] = [listen(client.signal), listen()];
+  for (const steps of [gone, other]) await steps.next();
+  const [last, next] = [gone.next(), read(other, 1)];
+  client.abort();
+  assert.deepEqual((await last).value?.events ?? [], []);
+  assert.deepEqual(await gone.next(), { done: true, value: undefined });
+  await events.append([event(1)]);
+  assert.deepEqual((await next).ids, [1]);
+});
+
 test("who comes back from a position gets each event after it once, while others listen and events come", async (t) => {
   const { events, tail } = await setUp(t);
   await events.append(Array.from({ length: 2500 }, (_, n) => event(n)));
@@ -158,6 +173,37 @@ test("a listener that does not read is let go once too much waits for it; the ot
   assert.ok(((await first).value?.events.length ?? 0) > 0);
   const rest = await slow.next();
   if (rest.done !== true) assert.equal((await slow.next()).done, true);
+});
+
+test("a position from beyond the end counts as the end, and keeps nothing from the others", async (t) => {
+  const { events, tail } = await setUp(t);
+  await events.append([event(1)]);
+  const beyond = tail.listen({ filter: ALL, after: 999_999_999_999_999, heartbeatMs: 5000 });
+  const other = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  assert.deepEqual((await beyond.next()).value, { position: 1, events: [] });
+  await other.next();
+  const both = [read(beyond, 1), read(other, 1)];
+  await events.append([event(2)]);
+  for (const { ids } of await Promise.all(both)) assert.deepEqual(ids, [2]);
+});
+
+test("nothing is kept for a listener that has stopped reading, which goes on from where it got to", async (t) => {
+  const { events, tail } = await setUp(t, () => ({ maxWaiting: 5 }));
+  const stalled = tail.listen({ filter: ALL, after: undefined, heartbeatMs: 5000 });
+  await stalled.next();
+  const first = stalled.next();
+  await events.append([event(1)]);
+  assert.deepEqual((await first).value?.position, 1);
+  const other = tail.listen({ filter: ALL, after: 1, heartbeatMs: 5000 });
+  await other.next();
+  for (let n = 2; n < 22; n += 2) {
+    const two = read(other, 2);
+    await events.append([event(n), event(n + 1)]);
+    await two;
+  }
+  assert.equal((await stalled.next()).done, true);
+  const again = tail.listen({ filter: ALL, after: 1, heartbeatMs: 5000 });
+  assert.equal((await read(again, 20)).ids.length, 20);
 });
 
 test("stopping ends all listeners, also one that waits, and one that has not begun", async (t) => {

@@ -88,7 +88,23 @@ test("a batch that was on its way when somebody was erased keeps nothing of them
   await erase(ANN);
   assert.equal(await store.events.erase(ANN.toLowerCase(), "all"), 0);
   await store.events.append(batch.events);
-  await batch.onStored?.();
+  await batch.onStored?.({ isRepeated: false });
+  assert.deepEqual(await ids(), [[2, "bob@example.com"]]);
+});
+
+test("a batch that was stored, and not finished before a crash, keeps nothing of who was erased meanwhile", async (t) => {
+  const { store, step, erase, ids } = await setUp(t);
+  const batch = batchOf(
+    recorded(1, NOW_MS, { rcptTo: ANN }),
+    recorded(2, NOW_MS, { rcptTo: "bob@example.com" }),
+  );
+  const before = await step(batch);
+  await erase(ANN);
+  await store.events.append(before.events);
+  // From the spool once more, after a start.
+  const again = await step(batch);
+  const added = await store.events.append(again.events);
+  await again.onStored?.({ isRepeated: added < again.events.length });
   assert.deepEqual(await ids(), [[2, "bob@example.com"]]);
 });
 

@@ -422,6 +422,9 @@ onBothDatabases("the metrics index", (database) => {
       { label: "2026-10-23", counts: [0, null] },
       { label: "2026-10-24", counts: [0, 0] },
     ]);
+    // All are known of the 24th, but the row is the whole month's.
+    const month = { ...question, precision: "month", fromMs: START_MS + 2 * DAY_MS } as const;
+    await ask(rig, month, [{ label: "2026-10", counts: [3, null] }]);
   });
 });
 

@@ -113,8 +113,8 @@ export function consoleConformance(name: string, ground: Ground): void {
       await auditTrail.record(entry({ path: "/back\\slash", kind: "sign_in", atMs: NOW_MS + 20 }));
       const paths = async (query: object) =>
         (await auditTrail.search({ limit: 10, ...query })).map(({ path }) => path);
-      assert.deepEqual(await paths({ pathPart: "a_b%c" }), ["/a_b%c"]);
-      assert.deepEqual(await paths({ pathPart: "k\\s" }), ["/back\\slash"]);
+      assert.deepEqual(await paths({ part: "a_b%c" }), ["/a_b%c"]);
+      assert.deepEqual(await paths({ part: "k\\s" }), ["/back\\slash"]);
       assert.deepEqual(await paths({ keyIds: ["two"] }), ["/aXbYc"]);
       assert.deepEqual(await paths({ kinds: ["sign_in"] }), ["/back\\slash"]);
       assert.deepEqual(await paths({ fromMs: NOW_MS + 10, toMs: NOW_MS + 20 }), ["/aXbYc"]);

@@ -303,6 +303,47 @@ export function eventsConformance(name: string, ground: Ground): void {
       assert.equal(await find(["nobody"]), 0);
     });
 
+    test("a subject is found from its first event on, on a day that was searched before, too", async (t) => {
+      const { events } = await createStore(t, ground);
+      const find = (subject: string) =>
+        events.count(
+          { ...EVERYTHING, subjects: [[subject]], fromMs: NOW_MS - 3 * DAY_MS, toMs: NOW_MS + DAY_MS },
+          100,
+        );
+      const store = (id: bigint, subject: string, over: Partial<RecordedEvent> = {}) =>
+        events.append([event(id, { facts: { ...FACTS, subject }, ...over })]);
+      await store(1n, "Boots");
+      assert.deepEqual([await find("boots"), await find("socks")], [1, 0]);
+      await store(2n, "Socks", { rcptTo: "gone@example.com" });
+      await store(3n, "Old socks", { timestampMs: NOW_MS - 2 * DAY_MS });
+      assert.deepEqual([await find("boots"), await find("socks")], [1, 2]);
+      await events.erase("gone@example.com", "all");
+      assert.deepEqual([await find("boots"), await find("socks")], [1, 1]);
+    });
+
+    test("searches that take long keep nobody waiting who reads on, and end for those who have gone", async (t) => {
+      const { events } = await createStore(t, ground);
+      await events.append(
+        Array.from({ length: 20_000 }, (_, n) =>
+          event(BigInt(n + 1), { facts: { ...FACTS, subject: `Order ${n} of yours` } }),
+        ),
+      );
+      const search = { ...EVERYTHING, subjects: [["zebra"]] };
+      const client = new AbortController();
+      let searching = 20;
+      const searches = Array.from({ length: searching }, async () => {
+        const found = await events.search(search, client.signal);
+        searching -= 1;
+        return found;
+      });
+      assert.equal((await events.readAfter(19_990, 100)).length, 10);
+      assert.ok(searching > 0, "reading on waited for all searches");
+      client.abort();
+      assert.ok((await Promise.all(searches)).every((found) => found.length === 0));
+      assert.deepEqual(await events.search(EVERYTHING, client.signal), []);
+      assert.equal(await events.count(EVERYTHING, 10, client.signal), 0);
+    });
+
     test("any filter finds in the store what it keeps of the events themselves", async (t) => {
       const { events } = await createStore(t, ground);
       const some = <Value>(...values: Value[]) =>
@@ -510,6 +551,36 @@ export function eventsConformance(name: string, ground: Ground): void {
       assert.deepEqual(
         byPosition.map(({ timestampMs }) => timestampMs),
         [NOW_MS + 2, NOW_MS + DAY_MS],
+      );
+    });
+
+    test("events are read at their positions as they are now, whatever day they are of; those that are gone are left out", async (t) => {
+      const { events } = await createStore(t, ground);
+      await events.append([event(1n), event(2n, { rcptTo: "gone@example.com" })]);
+      await events.append([event(3n, { timestampMs: NOW_MS - 3 * DAY_MS }), event(4n)]);
+      await events.append([event(5n, { timestampMs: NOW_MS + 3 * DAY_MS }), event(6n)]);
+      const all = await events.readAfter(0, 10);
+      const at = async (...ids: readonly number[]) =>
+        events.readAt(
+          all.flatMap(({ position, event: { eventId } }) =>
+            ids.includes(Number(eventId)) ? [position] : [],
+          ),
+        );
+      assert.deepEqual(await at(), []);
+      assert.deepEqual(
+        (await at(1, 3, 5)).map(({ event: { eventId } }) => Number(eventId)).toSorted(),
+        [1, 3, 5],
+      );
+      assert.deepEqual(await at(1, 2, 3, 4, 5, 6), all);
+      const classification = { ...UNCLASSIFIED, isBot: true };
+      await events.reclassify([
+        { eventId: 3n, timestampMs: NOW_MS - 3 * DAY_MS, type: "click", classification },
+      ]);
+      await events.erase("gone@example.com", "all");
+      const again = await at(2, 3);
+      assert.deepEqual(
+        again.map(({ event: { eventId, classification: labels } }) => [eventId, labels.isBot]),
+        [[3n, true]],
       );
     });
 

@@ -14,7 +14,21 @@ const MINUTE = 60_000;
 const DAY = 86_400_000;
 const PLAN: RenewalPlan = { renewAtMs: NOW_MS + 60 * DAY, window: undefined, askAgainAtMs: undefined };
 const LEASE = { owner: "m1.a", untilMs: NOW_MS + 2 * MINUTE };
+/** Later than the database's clock, so that it is the one that counts. */
+const PRESENT_MS = Date.now() + DAY;
+const LONGEST = { pauseMs: 60 * MINUTE, leaseMs: 5 * MINUTE, attemptMs: 7 * DAY };
 const noReason = () => undefined;
+
+async function certify({ issuances }: Store, domain: Hostname, plan: RenewalPlan): Promise<void> {
+  await issuances.claim(domain, PRESENT_MS, LEASE);
+  const certificate = issued(domain, { plan, expiresAtMs: PRESENT_MS + 90 * DAY });
+  assert.equal(await issuances.complete(certificate, LEASE.owner, PRESENT_MS), "stored");
+}
+
+async function pause({ acmeAccounts }: Store, untilMs: number): Promise<void> {
+  await acmeAccounts.use(DIRECTORY, () => ({ sealedKey: "key", thumbprint: "print" }), PRESENT_MS);
+  await acmeAccounts.pause(DIRECTORY, untilMs);
+}
 
 async function setUp(t: TestContext, ground: Ground) {
   const location = await ground.createLocation(t);
@@ -407,20 +421,140 @@ export function issuanceConformance(name: string, ground: Ground): void {
 
     test("a CA that asks for patience is left alone by all, as long as it asked for", async (t) => {
       const { acmeAccounts } = await createStore(t, ground);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), 0);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), 0);
       await acmeAccounts.use(DIRECTORY, () => ({ sealedKey: "key", thumbprint: "print" }), NOW_MS);
       await acmeAccounts.pause(DIRECTORY, NOW_MS + 60);
       await acmeAccounts.pause(DIRECTORY, NOW_MS + 30);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), NOW_MS + 60);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), NOW_MS + 60);
+    });
+  });
+
+  describe(`times that a clock far ahead has left in ${name}`, () => {
+    for (const [what, aheadMs] of [
+      ["ten years", 10 * 365 * DAY],
+      ["six hours", 6 * 60 * MINUTE],
+    ] as const) {
+      test(`${what}: pauses and leases end, and orders count as placed now`, async (t) => {
+        const { store, domain } = await setUp(t, ground);
+        const { issuances, acmeAccounts } = store;
+        const wrongMs = PRESENT_MS + aheadMs;
+        await pause(store, wrongMs + LONGEST.pauseMs);
+        await issuances.claim(domain, wrongMs, { ...LEASE, untilMs: wrongMs + LONGEST.leaseMs });
+        await issuances.startOrder(order(domain), LEASE.owner, wrongMs, noReason);
+        assert.equal(await issuances.claim(domain, PRESENT_MS, LEASE), "busy");
+
+        await issuances.mendTimes(PRESENT_MS, LONGEST);
+        assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), 0);
+        assert.deepEqual(await issuances.ordersSince(DIRECTORY, 0), [PRESENT_MS]);
+        assert.notEqual(await issuances.claim(domain, PRESENT_MS, LEASE), "busy");
+        // What was under way is gone on with.
+        assert.equal((await issuances.find(domain))?.issuance.order?.sealedKey, "sealed");
+      });
+    }
+
+    test("names that failed, were postponed, or are under renewal get their turn", async (t) => {
+      const { store, domain: failed } = await setUp(t, ground);
+      const { issuances } = store;
+      const wrongMs = PRESENT_MS + 10 * 365 * DAY;
+      const wrong = (ms: number) => ({ ...FAILED, nextAttemptAtMs: wrongMs + ms });
+      const plan = { ...PLAN, renewAtMs: PRESENT_MS + 60 * DAY };
+      const [postponed, renewed, asked] = [
+        await addSecure(store, "postponed.example.com"),
+        await addSecure(store, "renewed.example.com"),
+        await addSecure(store, "asked.example.com"),
+      ];
+      for (const domain of [renewed, asked]) await certify(store, domain, plan);
+      for (const [domain, settlement] of [
+        [failed, wrong(15 * MINUTE)],
+        [postponed, { ...wrong(7 * DAY), failures: 0, problem: undefined }],
+        [renewed, { ...wrong(12 * 60 * MINUTE), plan }],
+      ] as const) {
+        await issuances.claim(domain, PRESENT_MS, LEASE);
+        await issuances.settle(domain, LEASE.owner, settlement);
+      }
+      await issuances.renew(asked, wrongMs);
+
+      assert.deepEqual(await issuances.claimDue(PRESENT_MS, 10, LEASE), []);
+      await issuances.mendTimes(PRESENT_MS, LONGEST);
+      const due = await issuances.claimDue(PRESENT_MS, 10, LEASE);
+      const renewals = new Map(due.map(({ domain, issuance }) => [domain, issuance.plan?.renewAtMs]));
+      // A renewal that was asked for is due itself, and not only the look at it.
+      const expected = new Map([
+        [failed, undefined],
+        [postponed, undefined],
+        [renewed, plan.renewAtMs],
+        [asked, PRESENT_MS],
+      ]);
+      assert.deepEqual(renewals, expected);
     });
 
-    test("a CA that was to be left alone until a day that a wrong clock named is asked again, and may ask for patience", async (t) => {
-      const { acmeAccounts } = await createStore(t, ground);
-      await acmeAccounts.use(DIRECTORY, () => ({ sealedKey: "key", thumbprint: "print" }), NOW_MS);
-      await acmeAccounts.pause(DIRECTORY, NOW_MS + 10 * 365 * 86_400_000);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), 0);
-      await acmeAccounts.pause(DIRECTORY, NOW_MS + 60);
-      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY, NOW_MS), NOW_MS + 60);
+    test("a certificate that was to be asked about in weeks is asked about now", async (t) => {
+      const { store, domain } = await setUp(t, ground);
+      const { issuances } = store;
+      const askAgainAtMs = PRESENT_MS + 20 * DAY;
+      const plan = { ...PLAN, renewAtMs: PRESENT_MS + 60 * DAY, askAgainAtMs };
+      await certify(store, domain, plan);
+      await issuances.mendTimes(PRESENT_MS, LONGEST);
+      const [due] = await issuances.claimDue(PRESENT_MS, 10, LEASE);
+      assert.deepEqual(due?.issuance.plan, { ...plan, askAgainAtMs: PRESENT_MS });
+    });
+
+    test("are told from those that a clock a few minutes off has written, which stay", async (t) => {
+      const { store, domain: leased } = await setUp(t, ground);
+      const { issuances, acmeAccounts } = store;
+      const planned = await addSecure(store, "planned.example.com");
+      const failed = await addSecure(store, "failed.example.com");
+      const latestMs = PRESENT_MS + 5 * MINUTE;
+      const plan = { ...PLAN, renewAtMs: PRESENT_MS + 60 * DAY };
+      const leave = async (ms: number) => {
+        await pause(store, ms + LONGEST.pauseMs);
+        await issuances.endLeases("m1");
+        await issuances.claim(leased, PRESENT_MS, { ...LEASE, untilMs: ms + LONGEST.leaseMs });
+        await issuances.startOrder(order(leased), LEASE.owner, ms, noReason);
+        await issuances.claim(failed, PRESENT_MS, LEASE);
+        const nextAttemptAtMs = ms + LONGEST.attemptMs;
+        await issuances.settle(failed, LEASE.owner, { ...FAILED, nextAttemptAtMs });
+      };
+      await certify(store, planned, plan);
+      const state = async () => [
+        await acmeAccounts.pausedUntil(DIRECTORY),
+        (await issuances.find(leased))?.isBusyUntilMs,
+        (await issuances.find(failed))?.issuance.nextAttemptAtMs,
+        (await issuances.ordersSince(DIRECTORY, 0)).toSorted(),
+      ];
+      await leave(latestMs);
+      const before = await state();
+      await issuances.mendTimes(PRESENT_MS, LONGEST);
+      assert.deepEqual(await state(), before);
+
+      await leave(latestMs + 1);
+      await issuances.mendTimes(PRESENT_MS, LONGEST);
+      assert.deepEqual(await state(), [0, 0, PRESENT_MS, [PRESENT_MS, latestMs]]);
+      assert.deepEqual((await issuances.find(planned))?.issuance.plan, plan);
+      assert.equal((await issuances.find(planned))?.issuance.nextAttemptAtMs, plan.renewAtMs);
+    });
+
+    test("a machine whose clock is two minutes behind keeps a pause, and makes none shorter", async (t) => {
+      const { store } = await setUp(t, ground);
+      const { issuances, acmeAccounts } = store;
+      const untilMs = PRESENT_MS + LONGEST.pauseMs;
+      await pause(store, untilMs);
+      await issuances.mendTimes(PRESENT_MS - 2 * MINUTE, LONGEST);
+      await acmeAccounts.pause(DIRECTORY, untilMs - 2 * MINUTE);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), untilMs);
+    });
+
+    test("a machine whose clock is years behind the database's takes no time of the others for wrong", async (t) => {
+      const { store, domain } = await setUp(t, ground);
+      const { issuances, acmeAccounts } = store;
+      const nowMs = Date.now();
+      await pause(store, nowMs + LONGEST.pauseMs);
+      await issuances.claim(domain, nowMs, { ...LEASE, untilMs: nowMs + LONGEST.leaseMs });
+      await issuances.startOrder(order(domain), LEASE.owner, nowMs, noReason);
+      await issuances.mendTimes(0, LONGEST);
+      assert.equal(await acmeAccounts.pausedUntil(DIRECTORY), nowMs + LONGEST.pauseMs);
+      assert.equal((await issuances.find(domain))?.isBusyUntilMs, nowMs + LONGEST.leaseMs);
+      assert.deepEqual(await issuances.ordersSince(DIRECTORY, 0), [nowMs]);
     });
   });
 

@@ -175,24 +175,34 @@ export function messagesConformance(name: string, ground: Ground): void {
 
     test("what a message shared with nobody else loses what could be personal when its recipient is erased", async (t) => {
       const location = await ground.createLocation(t);
-      const { messages } = await reopen(t, location);
+      const [{ messages }, other] = [await reopen(t, location), await reopen(t, location)];
       const personal = {
         ...{ ...FACTS, subject: "Dear Bob", msgFrom: "b+bob=x.com@acme.com" },
         ...{ rcptMeta: { name: "Bob\0" }, rcptTags: ["bob"] },
       };
       const [bob, alsoBob, ann] = [to("bob@example.com"), to("bob@example.com"), to("ann@example.com")];
-      await messages.record([call([bob], { facts: personal, subaccountId: 7 }), call([alsoBob, ann])]);
+      await messages.record([call([alsoBob, ann])]);
+      await other.messages.record([call([bob], { facts: personal, subaccountId: 7 })]);
       assert.equal(await messages.countTo("bob@example.com", "all"), 2);
       assert.equal(await messages.countTo("bob@example.com", 7), 1);
       assert.equal(await messages.erase("bob@example.com", "all"), 2);
       assert.equal(await messages.countTo("bob@example.com", "all"), 0);
       assert.deepEqual(await messages.find([{ ...ann, subaccountId: 0, sentAtSeconds: NOW }]), [FACTS]);
-      // The process remembers that these facts are stored.
+      // The other process remembers that these facts are stored.
       const eve = to("eve@example.com");
-      await messages.record([call([eve], { facts: personal })]);
+      await other.messages.record([call([eve], { facts: personal })]);
       const again = await reopen(t, location);
       const { subject: _subject, ...rest } = FACTS;
       assert.deepEqual(await again.messages.find([{ ...eve, subaccountId: 0, sentAtSeconds: NOW }]), [rest]);
+    });
+
+    test("mail that goes out after an erasure keeps its facts, also when the erased person's had the same", async (t) => {
+      const { messages } = await createStore(t, ground);
+      await messages.record([call([to("bob@example.com")])]);
+      assert.equal(await messages.erase("bob@example.com", "all"), 1);
+      const eve = to("eve@example.com");
+      await messages.record([call([eve])]);
+      assert.deepEqual(await messages.find([{ ...eve, subaccountId: 0, sentAtSeconds: NOW }]), [FACTS]);
     });
 
     test("a tenant's erasure leaves the other tenants' messages to the same person", async (t) => {

@@ -7,9 +7,11 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 
 import type { MessageId } from "../../src/domain/message-id.ts";
 import { UNCLASSIFIED } from "../../src/events/recorded-event.ts";
+import { startRetention } from "../../src/events/retention.ts";
 import { POSTGRES_TYPES } from "../../src/store/migrate.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { openPool, type PoolLimits } from "../../src/store/postgres/pool.ts";
+import { recorded } from "../events/recorded.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { consoleConformance } from "./console-conformance.ts";
 import { eventsConformance } from "./events-conformance.ts";
@@ -144,6 +146,37 @@ test("processes that meet a new day at once make its partition once, and the nex
   assert.deepEqual(
     rows.map(({ name }) => name),
     ["events_2026_11_22", "events_2026_11_23"],
+  );
+});
+
+test("a day that is past its retention is no table any more", async (t) => {
+  const { url, drop } = await createTestDatabase();
+  t.after(drop);
+  const { events } = await reopen(t, { kind: "postgres", url });
+  const day = 86_400_000;
+  await events.append([0, 1, 2].map((daysAgo) => recorded(daysAgo, NOW_MS - daysAgo * day)));
+  const db = open(t, url);
+  const tables = async () => {
+    const { rows } = await sql<{ name: string }>`
+      select relname as name from pg_class where relkind = 'r' and relname like 'events_2026_%' order by name`.execute(
+      db,
+    );
+    return rows.map(({ name }) => name);
+  };
+  assert.ok((await tables()).includes("events_2026_11_20"));
+  const { promise: dropped, resolve } = Promise.withResolvers<void>();
+  const retention = startRetention({
+    what: "events",
+    dated: events,
+    days: 1,
+    now: () => NOW_MS,
+    log: { info: () => resolve(), warn: (fields) => assert.fail(JSON.stringify(fields)) },
+  });
+  t.after(() => retention.stop());
+  await dropped;
+  assert.deepEqual(
+    (await tables()).filter((name) => name < "events_2026_11_23"),
+    ["events_2026_11_21", "events_2026_11_22"],
   );
 });
 

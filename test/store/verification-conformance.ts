@@ -1,7 +1,9 @@
 /** The contract of what the verifier remembers, the same on every database. */
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { PRIMARY_ACCOUNT } from "../../src/domain/subaccount.ts";
 import type { VerificationState } from "../../src/verification/verification-state.ts";
 import { createDomain, createStore, type Ground, host, NOW_MS, passedCheck, reopen } from "./ground.ts";
 
@@ -104,6 +106,35 @@ export function verificationConformance(name: string, ground: Ground): void {
       assert.deepEqual(await store.verification.listChecks(domain, 1), [passedCheck(domain, NOW_MS + 52)]);
       const [read] = await store.verification.listChecks(other, 10);
       assert.equal(JSON.stringify(read), JSON.stringify(failed));
+    });
+
+    test("the newest check of every domain in a state is found at once, and none of those that were deleted", async (t) => {
+      const store = await createStore(t, ground);
+      for (const [name, cnameStatus] of [
+        ["a.example.com", "invalid"],
+        ["b.example.com", "invalid"],
+        ["pending.example.com", "pending"],
+        ["deleted.example.com", "invalid"],
+      ] as const) {
+        const domain = await createDomain(store, name);
+        for (const n of [0, 1])
+          await store.verification.recordCheck(domain, passedCheck(domain, NOW_MS + n), (current) => ({
+            ...current,
+            cnameStatus,
+          }));
+      }
+      await createDomain(store, "unchecked.example.com");
+      await store.trackingDomains.remove("deleted.example.com", 0, NOW_MS);
+      const found = await store.verification.newestChecks("invalid", "all");
+      assert.deepEqual(await store.verification.newestChecks("invalid", [PRIMARY_ACCOUNT]), found);
+      assert.deepEqual(await store.verification.newestChecks("invalid", [7]), []);
+      assert.deepEqual(
+        found.toSorted((a, b) => (a.domain < b.domain ? -1 : 1)),
+        ["a.example.com", "b.example.com"].map((name) => {
+          const domain = host(name);
+          return { ...passedCheck(domain, NOW_MS + 1), domain };
+        }),
+      );
     });
 
     test("a check of a domain that has gone meanwhile stores nothing", async (t) => {

@@ -166,17 +166,65 @@ export function webhooksConformance(name: string, ground: Ground): void {
       assert.equal((await deliveries.version()).isUsed, false);
     });
 
-    test("a webhook that becomes active again goes on behind the present, and its batch is given up", async (t) => {
+    test("a webhook that becomes active again goes on behind the present; what waited when it went off follows, and nothing that came meanwhile", async (t) => {
       const { store, id, deliveries } = await underWay(t, ground);
       await deliveries.recordFailure(state(id, 0, "b1"), failure(id));
       await store.webhooks.update(id, "all", { active: false }, 50);
-      assert.equal((await only(store, id)).live.batch?.id, "b1");
+      await store.webhooks.update(id, "all", { active: false, name: "New" }, 60);
+      const off = (await only(store, id)).live;
+      assert.deepEqual([off.batch?.id, off.end], ["b1", undefined]);
       await store.webhooks.update(id, "all", { active: true }, 99);
-      const { live, active } = await only(store, id);
+      const { live, active, replays } = await only(store, id);
       assert.equal(active, true);
-      assert.deepEqual([live.position, live.batch], [99, undefined]);
-      const [dead] = await store.webhookReplays.listBatches(id, EVERYTHING);
-      assert.deepEqual([dead?.id, dead?.state], ["b1", "dead"]);
+      assert.deepEqual([live.position, live.batch, live.end], [99, undefined, undefined]);
+      const [backlog, ...rest] = replays;
+      assert.deepEqual([backlog?.position, backlog?.end, rest], [0, 50, []]);
+      const { dueInMs = 1, ...carried } = backlog?.batch ?? {};
+      assert.deepEqual([carried, dueInMs <= 0], [{ ...batch("b1", 10), attempts: 1 }, true]);
+      const [listed] = await store.webhookReplays.listBatches(id, EVERYTHING);
+      assert.deepEqual([listed?.id, listed?.state], ["b1", "failing"]);
+      assert.equal(await deliveries.advance(state(id, 0, "b1"), { position: 10 }), false, "it was slow");
+      await store.webhooks.update(id, "all", { active: true }, 150);
+      assert.deepEqual(
+        [(await only(store, id)).live.position, (await only(store, id)).replays.length],
+        [99, 1],
+      );
+    });
+
+    test("a webhook for which nothing waited when it went off goes on without a replay, also one that was never on", async (t) => {
+      const store = await createStore(t, ground);
+      await make(store, "a", {}, 50);
+      await make(store, "never", { active: false }, 50);
+      await holding(store);
+      await store.webhooks.update("a", "all", { active: false }, 50);
+      for (const id of ["a", "never"]) {
+        await store.webhooks.update(id, "all", { active: true }, 99);
+        const { live, replays } = await only(store, id);
+        assert.deepEqual([live.position, replays], [99, []]);
+      }
+    });
+
+    test("what a slow process still sent after a webhook went off is not sent again when it goes on", async (t) => {
+      const { store, id, deliveries } = await underWay(t, ground);
+      await store.webhooks.update(id, "all", { active: false }, 12);
+      const next = batch("b2", 20);
+      assert.equal(await deliveries.advance(state(id, 0, "b1"), { position: 10, next }), true);
+      assert.equal(await deliveries.advance(state(id, 10, "b2"), { position: 20 }), true);
+      await store.webhooks.update(id, "all", { active: true }, 15);
+      const { live, replays } = await only(store, id);
+      assert.deepEqual([live.position, replays], [20, []]);
+    });
+
+    test("a webhook that goes off and on without end gets only so many replays, and loses nothing", async (t) => {
+      const store = await createStore(t, ground);
+      const id = await make(store, "a");
+      await holding(store);
+      for (let end = 10; end <= 250; end += 10) {
+        await store.webhooks.update(id, "all", { active: false }, end);
+        await store.webhooks.update(id, "all", { active: true }, end);
+      }
+      const { live, replays } = await only(store, id);
+      assert.deepEqual([live.position, replays.length, replays.at(-1)?.end], [200, 20, 200]);
     });
   });
 
@@ -324,6 +372,33 @@ export function webhooksConformance(name: string, ground: Ground): void {
       });
     });
 
+    test("the last 20 batches that arrived are remembered, also those that arrived at once, each as it was", async (t) => {
+      const { store, id, deliveries } = await underWay(t, ground);
+      assert.deepEqual(await store.webhookReplays.listDeliveries(id), []);
+      const delivered = { attempts: 1, status: 200, latencyMs: 5, mayBeListed: false };
+      // As long as ids and figures get.
+      const longest = "0198c1d2-5ad4-7cc1-9f0e-6a1b2c3d4e5f";
+      const idOf = (n: number) => (n === 26 ? longest : `b${n}`);
+      for (let n = 1; n <= 25; n += 1) {
+        const to = { position: n * 10, delivered: { ...delivered, events: n }, next: batch(idOf(n + 1), 0) };
+        assert.equal(await deliveries.advance(state(id, n * 10 - 10, `b${n}`), to), true);
+      }
+      const last = { events: 99_999, attempts: 12, status: 204, latencyMs: 999_999, mayBeListed: true };
+      await deliveries.advance(state(id, 250, longest), { position: 260, delivered: last });
+      await store.webhooks.create(webhook("other"), 0, 100);
+      assert.deepEqual(await store.webhookReplays.listDeliveries("other"), []);
+      const listed = await store.webhookReplays.listDeliveries(id);
+      assert.deepEqual(
+        listed.map((one) => one.id),
+        Array.from({ length: 20 }, (_, n) => idOf(26 - n)),
+      );
+      const [newest, former] = listed;
+      const { deliveredAtMs, ...rest } = newest!;
+      assert.deepEqual(rest, { id: longest, events: 99_999, attempts: 12, status: 204, latencyMs: 999_999 });
+      assert.deepEqual([former?.events, former?.attempts], [25, 1]);
+      assert.ok(Math.abs(deliveredAtMs - Date.now()) < 60_000);
+    });
+
     test("a batch of which nothing was left is not listed any more", async (t) => {
       const { store, id, deliveries } = await underWay(t, ground);
       await deliveries.recordFailure(state(id, 0, "b1"), failure(id));
@@ -350,13 +425,18 @@ export function webhooksConformance(name: string, ground: Ground): void {
     test("a receiver that is gone switches its webhook off, with the reason", async (t) => {
       const { store, id, deliveries } = await underWay(t, ground);
       const { version } = await deliveries.version();
-      const end = { kind: "gone", isFinished: false } as const;
+      const end = { kind: "gone", isFinished: false, streamEnd: 30 } as const;
       await deliveries.recordFailure(state(id, 0, "b1"), failure(id, { status: 410, failure: "410", end }));
       const found = await store.webhooks.find(id, "all");
       assert.deepEqual([found?.active, found?.inactiveReason], [false, "gone"]);
       assert.deepEqual(await deliveries.changedSince(version), [id]);
-      await store.webhooks.update(id, "all", { active: true }, 10);
+      await store.webhooks.update(id, "all", { active: true }, 70);
       assert.equal((await store.webhooks.find(id, "all"))?.inactiveReason, undefined);
+      const { live, replays } = await only(store, id);
+      assert.deepEqual(
+        [live.position, replays.map((lane) => [lane.position, lane.end, lane.batch])],
+        [70, [[10, 30, undefined]]],
+      );
     });
 
     test("what nobody asks for any more is dropped, and nothing else", async (t) => {
@@ -484,6 +564,32 @@ export function webhooksConformance(name: string, ground: Ground): void {
       assert.equal(await deliveries.advance(stands, { position: 10, delivered, isFinished: true }), true);
       const [listed] = await store.webhookReplays.listBatches(id, EVERYTHING);
       assert.deepEqual([listed?.id, listed?.state], ["b1", "delivered"]);
+    });
+
+    test("a dead batch whose replay failed and was taken back is dead as before, and can be sent again", async (t) => {
+      const { store, id, deliveries } = await underWay(t, ground);
+      const end = { kind: "given_up", isFinished: false } as const;
+      await deliveries.recordFailure(state(id, 0, "b1"), failure(id, { attempts: 12, end }));
+      const start = (replayId: string) =>
+        store.webhookReplays.startReplay(id, {
+          id: replayId,
+          range: { kind: "batch", batchId: "b1" },
+          atMost: 5,
+        });
+      const states = async () =>
+        (await store.webhookReplays.listBatches(id, EVERYTHING)).map((listed) => [listed.id, listed.state]);
+      assert.equal(await start("r1"), "started");
+      const stands = { workerId: "w", laneId: "r1", position: 0, batchId: "b1" };
+      assert.equal(await deliveries.recordFailure(stands, failure(id)), true);
+      assert.deepEqual(await states(), [["b1", "failing"]]);
+      assert.equal(await store.webhookReplays.removeReplay(id, "r1"), true);
+      assert.deepEqual(await states(), [["b1", "dead"]]);
+      assert.equal(
+        await deliveries.recordFailure(stands, failure(id)),
+        false,
+        "its attempt under way is no more",
+      );
+      assert.equal(await start("r2"), "started");
     });
 
     test("another webhook's dead batch is not sent to this one", async (t) => {

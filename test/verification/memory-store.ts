@@ -1,5 +1,7 @@
 /** The verifier's store in memory. The real ones have their own conformance suite; this one lets tests see and set everything. */
+
 import { type Hostname, parseHostname } from "../../src/domain/hostname.ts";
+import { PRIMARY_ACCOUNT } from "../../src/domain/subaccount.ts";
 import type {
   DomainCheck,
   VerificationState,
@@ -52,6 +54,14 @@ export function memoryStore(): MemoryStore {
       });
     },
     listChecks: async (domain, limit) => rows.get(domain)?.checks.slice(0, limit) ?? [],
+    // All are the primary account's.
+    newestChecks: async (cnameStatus, subaccounts) =>
+      [...rows]
+        .filter(([, { state }]) => state.cnameStatus === cnameStatus)
+        .filter(() => subaccounts === "all" || subaccounts.includes(PRIMARY_ACCOUNT))
+        .flatMap(([name, { checks }]) =>
+          checks.slice(0, 1).map((check) => ({ ...check, domain: parseHostname(name) })),
+        ),
   };
 }
 

@@ -2,7 +2,11 @@
 import type { TestContext } from "node:test";
 
 import type { VerificationChange } from "../../src/verification/change-log.ts";
-import { createVerifier, type Verifier, type VerifierDeps } from "../../src/verification/verifier.ts";
+import {
+  createVerifier,
+  type StoppableVerifier,
+  type VerifierDeps,
+} from "../../src/verification/verifier.ts";
 import { type DnsEntry, type DnsServer, startDnsServer } from "../dns-server.ts";
 import { type MemoryStore, memoryStore } from "./memory-store.ts";
 import { PROBE_KEY } from "./web-servers.ts";
@@ -16,7 +20,7 @@ interface LogLine {
 }
 
 interface Setup {
-  readonly verifier: Verifier;
+  readonly verifier: StoppableVerifier;
   readonly store: MemoryStore;
   readonly dns: DnsServer;
   readonly changes: VerificationChange[];
@@ -50,7 +54,7 @@ export async function setUp(
     store,
     isRestricted: () => false,
     isForeignHost: async () => false,
-    hasCertificate: async () => false,
+    hasNewCertificate: async () => false,
     probeKey: PROBE_KEY,
     cnameTarget: CNAME_TARGET,
     ports: { publicHttp: port, publicHttps: port, listenHttp: port, listenHttps: port },

@@ -8,13 +8,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { MessageId } from "../../src/domain/message-id.ts";
 import type { NewOperationalEvent } from "../../src/domain/operational-event.ts";
+import { mayBecome } from "../../src/events/classifier.ts";
+import type { StoredEvent } from "../../src/events/event-store.ts";
+import { PrivacyRules } from "../../src/events/privacy-rules.ts";
 import { bareRecord, type RecordedEvent } from "../../src/events/recorded-event.ts";
 import { openStore, type Store, type StoreLocation } from "../../src/store/open-store.ts";
 import type { NewWebhook } from "../../src/store/webhooks.ts";
+import { createKeyRing } from "../../src/token/key-ring.ts";
+import { privacyKeys } from "../../src/token/pseudonym.ts";
 import { AccessTokens } from "../../src/webhooks/access-tokens.ts";
 import { type DelivererOptions, startDeliverer } from "../../src/webhooks/deliverer.ts";
 import { createEgress } from "../../src/webhooks/egress.ts";
-import { type EventSource, sourceEvent } from "../../src/webhooks/event-source.ts";
+import { type EventSource, renewed, type SourceEvent, sourceEvent } from "../../src/webhooks/event-source.ts";
 import { createSender } from "../../src/webhooks/sender.ts";
 import { newSigningSecret } from "../../src/webhooks/signature.ts";
 import type { WebhookSecrets } from "../../src/webhooks/webhook.ts";
@@ -25,6 +30,7 @@ import { type Receiver, type ReceiverOptions, startReceiver } from "./receiver.t
 
 const MASTER_SECRET = "a-master-secret-for-tests-long-enough";
 export const BOX = createSecretBox(MASTER_SECRET);
+export const PRIVACY_KEYS = privacyKeys(createKeyRing());
 const WITHIN_MS = 60_000;
 
 export async function createPlace(t: TestContext, database: Database): Promise<StoreLocation> {
@@ -112,23 +118,41 @@ export async function addEvents(
 
 function eventSource(store: Store): EventSource {
   return {
-    readAfter: async (position, limit) =>
-      (await store.events.readAfter(position, limit)).map(({ position: at, event }) =>
-        sourceEvent({ ...event, position: at }, event, ({ eventId, type, timestampMs, subaccountId }) =>
-          JSON.stringify({
-            msys: {
-              track_event: {
-                type,
-                event_id: String(eventId),
-                timestamp: String(Math.floor(timestampMs / 1000)),
-                subaccount_id: String(subaccountId),
-              },
-            },
-          }),
-        ),
-      ),
+    readAfter: async (position, limit) => (await store.events.readAfter(position, limit)).map(toSource),
+    readAgain: async (events) =>
+      renewed(events, (await store.events.readAt(events.map(({ position }) => position))).map(toSource)),
+    last: () => store.events.lastPosition(),
   };
 }
+
+function toSource({ position, event }: StoredEvent): SourceEvent {
+  const other = mayBecome(event.type);
+  const facts = {
+    ...event,
+    position,
+    labels: `${event.type} ${event.classification.isBot}`,
+    ...(other !== undefined && { mayBecome: other }),
+  };
+  return sourceEvent(facts, event, ({ eventId, type, timestampMs, subaccountId, classification }) =>
+    JSON.stringify({
+      msys: {
+        [type === "link_unsubscribe" ? "unsubscribe_event" : "track_event"]: {
+          type,
+          event_id: String(eventId),
+          timestamp: String(Math.floor(timestampMs / 1000)),
+          subaccount_id: String(subaccountId),
+          is_bot: classification.isBot,
+        },
+      },
+    }),
+  );
+}
+
+const NO_EVENTS: EventSource = {
+  readAfter: async () => [],
+  readAgain: async () => [],
+  last: async () => 0,
+};
 
 export interface Delivery {
   readonly recorded: NewOperationalEvent[];
@@ -151,13 +175,15 @@ export function deliver(
   const note = (fields: object, message: string) => logged.push(`${message} ${JSON.stringify(fields)}`);
   const deliverer = startDeliverer({
     store: store.webhookDeliveries,
-    sources: { events: eventSource(store), operational: { readAfter: async () => [] } },
+    sources: { events: eventSource(store), operational: NO_EVENTS },
     sender: createSender({
       egress,
       tokens: new AccessTokens({ egress, clock: () => performance.now() }),
       now: Date.now,
     }),
     box: BOX,
+    privacy: new PrivacyRules({ store: store.privacy, keys: PRIVACY_KEYS, installation: "full" }),
+    settleMs: 0,
     machine: `machine-${Math.random()}`,
     batchWaitMs: 0,
     now: Date.now,

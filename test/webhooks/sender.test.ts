@@ -26,7 +26,7 @@ async function setUp(t: TestContext) {
     tokens: new AccessTokens({ egress, clock: () => clock.nowMs }),
     now: Date.now,
   });
-  const send = (version = 1) =>
+  const send = (version = 1, body: () => Promise<Buffer> = async () => BATCH) =>
     sender.send(
       {
         id: "webhook",
@@ -38,10 +38,10 @@ async function setUp(t: TestContext) {
           signing: { current: newSigningSecret() },
         },
       },
-      { batchId: "batch", body: BATCH },
+      { batchId: "batch", body },
     );
-  const status = async (version?: number) => {
-    const { from, posted } = await send(version);
+  const status = async (version?: number, body?: () => Promise<Buffer>) => {
+    const { from, posted } = await send(version, body);
     return `${from} ${posted.kind === "answered" ? posted.reply.status : posted.reason}`;
   };
   return { clock, tokens, valid, target, status };
@@ -75,6 +75,25 @@ test("a token that the receiver no longer takes is fetched anew, and the batch s
   assert.deepEqual(
     target.batches.map(({ headers }) => headers.authorization),
     ["Bearer token-1", "Bearer token-1", "Bearer token-2"],
+  );
+});
+
+test("a body is made right before each request, after a token was waited for", async (t) => {
+  const { tokens, valid, target, status } = await setUp(t);
+  const tokensByThen: number[] = [];
+  const body = async () => {
+    tokensByThen.push(tokens.asked.length);
+    return Buffer.from(`[{"msys":{}}${" ".repeat(tokensByThen.length)}]`);
+  };
+  valid.add("Bearer token-1");
+  assert.equal(await status(1, body), "target 200");
+  valid.clear();
+  valid.add("Bearer token-2");
+  assert.equal(await status(1, body), "target 200");
+  assert.deepEqual(tokensByThen, [1, 1, 2]);
+  assert.deepEqual(
+    target.batches.map((batch) => batch.body.length),
+    [14, 15, 16],
   );
 });
 

@@ -12,6 +12,7 @@ import { createAcmeTables } from "./state-003-acme.ts";
 import { createPrivacyTables } from "./state-004-privacy.ts";
 import { createWebhookTables } from "./state-005-webhooks.ts";
 import { createConsoleTables } from "./state-006-console.ts";
+import { rememberLastDeliveries } from "./state-007-last-deliveries.ts";
 
 export function stateMigrations(types: ColumnTypes): Migrations {
   return {
@@ -21,6 +22,7 @@ export function stateMigrations(types: ColumnTypes): Migrations {
     "004-privacy": createPrivacyTables(types),
     "005-webhooks": createWebhookTables(types),
     "006-console": createConsoleTables(types),
+    "007-last-deliveries": rememberLastDeliveries(types),
   };
 }
 

@@ -10,10 +10,11 @@ import {
   type EventSelection,
   within,
 } from "../event-database.ts";
-import { boundsOf, dayOf, LAST_DAY, type TimeRange } from "../event-day.ts";
+import { boundsOf, dayOf, type EventDay, LAST_DAY, type TimeRange } from "../event-day.ts";
 import { resolveTexts } from "../event-texts.ts";
 import type { RunSql } from "../read-after.ts";
 import { arraysOf, namesOf } from "./batch-insert.ts";
+import { TextsOfDays } from "./day-texts.ts";
 import { type ErasedPiece, eraseInPieces, ofPerson } from "./erase-pieces.ts";
 import { createPartitionKeeper, dropPartitions, type PartitionedTables } from "./partitions.ts";
 
@@ -25,8 +26,11 @@ const PARTITIONED: PartitionedTables = {
 };
 const DAY_OF_CHANGE = sql`least(greatest(changed_timestamp_ms / 86400000, 0), ${sql.lit(LAST_DAY)})`;
 
-export function postgresEvents(db: Kysely<unknown>): EventDatabase {
+/** `searching`: other connections, for what may take long. */
+export function postgresEvents(db: Kysely<unknown>, searching: Kysely<unknown>): EventDatabase {
   const run: RunSql = async (statement) => (await statement.execute(db)).rows;
+  const search: RunSql = async (statement) => (await statement.execute(searching)).rows;
+  const texts = new TextsOfDays(search);
   const withPartitions = createPartitionKeeper(db, PARTITIONED);
   return {
     append: (batches) =>
@@ -38,7 +42,13 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
     erase: (recipient, scope) => eraseInPieces((atMost) => erase(db, { recipient, scope, atMost })),
     onDays: run,
     onDay: () => run,
-    scans: async (conditions, range) => [{ run, plan: () => planRange(run, conditions, range) }],
+    scans: async (conditions, range) => {
+      const days = await daysOf(search, range);
+      return newestFirst(days, range).map((part) => ({
+        run: search,
+        plan: () => planRange(texts, conditions, part),
+      }));
+    },
     dropBefore: async (day) => {
       const dropped = await dropPartitions(db, PARTITIONED, day);
       await sql`delete from event_changes where ${DAY_OF_CHANGE} < ${day}`.execute(db);
@@ -47,15 +57,43 @@ export function postgresEvents(db: Kysely<unknown>): EventDatabase {
   };
 }
 
+/** Queries for parts that found too little are few, and together no longer than the next. */
+const LONGER_BY = 4;
+
+/**
+ * The range in parts, the first a day, each of the others longer than all before. A page is full after the first as a rule; to plan the
+ * query of a month takes longer than it runs, as every index of every partition is considered.
+ */
+function newestFirst(days: readonly EventDay[], { fromMs, toMs }: TimeRange): readonly TimeRange[] {
+  const parts: TimeRange[] = [];
+  let endMs = toMs;
+  let size = 1;
+  for (let taken = size; taken < days.length; taken += size) {
+    const startMs = boundsOf(days[taken - 1] ?? LAST_DAY).fromMs ?? fromMs;
+    if (startMs > fromMs) parts.push({ fromMs: startMs, toMs: endMs });
+    endMs = Math.max(startMs, fromMs);
+    size *= LONGER_BY;
+  }
+  return [...parts, { fromMs, toMs: endMs }];
+}
+
+/** Those that there are, the newest first. */
+async function daysOf(run: RunSql, { fromMs, toMs }: TimeRange): Promise<readonly EventDay[]> {
+  const rows = await run(sql<{ day: EventDay }>`
+    select day from ${sql.table(EVENT_TABLES.days)}
+    where day >= ${dayOf(fromMs)} and day <= ${dayOf(toMs - 1)} order by day desc`);
+  return rows.map(({ day }) => day);
+}
+
 async function planRange(
-  run: RunSql,
+  textsOfDays: TextsOfDays,
   conditions: EventConditions,
   { fromMs, toMs }: TimeRange,
 ): Promise<EventSelection> {
-  // Of whole days: a partition that has any of the range is then read by the index of its texts alone.
-  const ofDays = within(boundsOf(dayOf(fromMs)).fromMs, boundsOf(dayOf(toMs - 1)).toMs);
-  const source = { run, from: () => sql`events`, where: ofDays };
-  const { values, texts, marks } = await resolveTexts(conditions, source);
+  const days = { first: dayOf(fromMs), last: dayOf(toMs - 1) };
+  const { values, texts, marks } = await resolveTexts(conditions, (condition) =>
+    textsOfDays.matching(condition, days),
+  );
   return {
     from: sql`events`,
     where: [

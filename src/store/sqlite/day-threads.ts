@@ -1,4 +1,4 @@
-/** Threads that own a folder of files by day: one that writes and one that reads, so that neither waits for the other. */
+/** Threads that own a folder of files by day: one that writes, one that reads, and where people search one for that, so that none waits for another. */
 import {
   type CompiledQuery,
   DummyDriver,
@@ -20,6 +20,8 @@ import type { DayRequest, DayWorkerData } from "./day-worker.ts";
 
 export interface DayThreads<Request> extends DayDatabase {
   readonly writer: ThreadOnDemand<Request | DayRequest>;
+  /** For what may take long: nothing else waits for it. */
+  readonly searches: DayDatabase;
   dropBefore(day: EventDay): Promise<number>;
   close(): Promise<void>;
 }
@@ -31,7 +33,7 @@ export interface DayThreadsOptions {
   readonly folder: string;
   readonly writer: DayFilesOptions;
   readonly reader: DayFilesOptions;
-  /** Called once, when a thread ends unasked. */
+  /** Called when a thread ends unasked or cannot open its files, once for each. */
   readonly onFatal: (error: Error) => void;
 }
 
@@ -41,19 +43,22 @@ export function dayThreads<Request>(options: DayThreadsOptions): DayThreads<Requ
     const data: DayWorkerData = { folder: options.folder, options: files };
     return new ThreadOnDemand(() => startThread(import.meta.url, options.worker, data), options.onFatal);
   };
-  const [writer, reader] = [thread(options.writer), thread(options.reader)];
+  const writer = thread(options.writer);
+  const readers = [thread(options.reader), thread(options.reader)] as const;
+  const [reader, searcher] = readers;
   return {
     writer,
     ...readsOf(reader),
+    searches: readsOf(searcher),
     async dropBefore(day) {
       const dropped = await writer.send<number>({ kind: "forget_before", day });
       // Before the files go: SQLite, closing one that is gone, would take away the log of another in its place.
-      await reader.send<void>({ kind: "close_before", day });
+      await Promise.all(readers.map((thread) => thread.sendIfStarted({ kind: "close_before", day })));
       await writer.send<void>({ kind: "remove_forgotten_before", day });
       return dropped;
     },
     close: async () => {
-      await Promise.all([writer.close(), reader.close()]);
+      await Promise.all([writer, ...readers].map((thread) => thread.close()));
     },
   };
 }

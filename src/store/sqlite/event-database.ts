@@ -32,7 +32,8 @@ export function openSqliteEvents(folder: string, onFatal: (error: Error) => void
   return { ...createDatabase(threads), close: threads.close };
 }
 
-function createDatabase({ writer, onDays, onDay, dropBefore }: DayThreads<EventRequest>): EventDatabase {
+function createDatabase(threads: DayThreads<EventRequest>): EventDatabase {
+  const { writer, onDays, onDay, searches, dropBefore } = threads;
   return {
     append: (batches) => writer.send<number>({ kind: "append", batches }),
     reclassify: (batches) => writer.send<number>({ kind: "reclassify", batches }),
@@ -44,10 +45,10 @@ function createDatabase({ writer, onDays, onDay, dropBefore }: DayThreads<EventR
     onDay,
     async scans(conditions, range) {
       const [first, last] = [dayOf(range.fromMs), dayOf(range.toMs - 1)];
-      const days = await onDays(sql<{ day: number }>`
+      const days = await searches.onDays(sql<{ day: number }>`
         select day from event_days where day between ${first} and ${last} order by day desc`);
       return days.map(({ day }) => {
-        const run = onDay(day);
+        const run = searches.onDay(day);
         return { run, plan: () => planDay(run, conditions, range) };
       });
     },

@@ -8,12 +8,13 @@ import {
   type EventConditions,
   type MarkColumn,
   markIs,
+  type TextCondition,
   type ValueColumn,
   type ValueCondition,
 } from "../event-conditions.ts";
 import { type EventSelection, within } from "../event-database.ts";
 import type { TimeRange } from "../event-day.ts";
-import { resolveTexts } from "../event-texts.ts";
+import { distinctTexts, MAX_TEXTS, resolveTexts } from "../event-texts.ts";
 import type { RunSql } from "../read-after.ts";
 import { IN_EACH_SEGMENT } from "./event-day-schema.ts";
 
@@ -56,7 +57,9 @@ export async function planDay(
   range: TimeRange,
 ): Promise<EventSelection> {
   const from = (column: keyof typeof INDEXES) => sql.raw(`events indexed by ${INDEXES[column]}`);
-  const { values, marks, texts } = await resolveTexts(conditions, { run, from, where: [] });
+  const { values, marks, texts } = await resolveTexts(conditions, (condition) =>
+    matchingTexts(run, condition, from(condition.column)),
+  );
   const time = within(range.fromMs, range.toMs);
   const rest = [...values.map(hasValue), ...marks.map(markIs), ...texts.map(({ matches }) => matches)];
   const candidates = [
@@ -78,6 +81,19 @@ export async function planDay(
   }
   const segments = SEGMENTED.has(driver.column) ? [sql.raw(IN_EACH_SEGMENT)] : [];
   return { from: from(driver.column), where: [...segments, ...time, ...rest] };
+}
+
+/** `undefined`: there are too many texts to say. */
+async function matchingTexts(
+  run: RunSql,
+  { column, matches }: TextCondition,
+  from: RawBuilder<unknown>,
+): Promise<readonly string[] | undefined> {
+  const rows = await run(sql<{ text: string; is_match: unknown }>`
+    select ${sql.ref(column)} as text, ${matches} as is_match
+    from (${distinctTexts({ column, from, where: [] })} limit ${MAX_TEXTS + 1}) as texts`);
+  if (rows.length > MAX_TEXTS) return undefined;
+  return rows.filter((row) => Boolean(row.is_match)).map(({ text }) => text);
 }
 
 /** `undefined`: the order of time. */
