@@ -1,18 +1,17 @@
 /**
  * `npm run screenshots [-- FOLDER [SCENE…]]`: a picture of every page and state of the console, in both themes and at the width of a desktop and
- * of a phone, to be looked at. Without a folder it makes those of the documentation anew: the documented states, in
- * `docs/screenshots/`.
+ * of a phone, to be looked at. Without a folder it makes those of the documentation anew: the documented states, on a phone
+ * in one theme, in `docs/screenshots/`.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { DESKTOP, type Look, launchBrowser, lookFrom, PHONE } from "../test/console/browser.ts";
+import { DESKTOP, type Look, launchBrowser, lookFrom } from "../test/console/browser.ts";
 import { SCENES, type Scene } from "../test/console/scenes.ts";
 import { openTheatre } from "../test/console/theatre.ts";
 import { buildConsole, isConsoleCurrent } from "./console-build.ts";
+import { ALL_LOOKS, DOCUMENTED_LOOKS, pictureName } from "./picture-name.ts";
 import { PICTURE_FOLDER, stampPictures } from "./picture-stamp.ts";
-
-const THEMES = ["light", "dark"] as const;
 
 await main(process.argv.slice(2));
 
@@ -21,8 +20,7 @@ async function main([folder, ...names]: readonly string[]): Promise<void> {
   const scenes = SCENES.filter(({ name, isDocumented = false }) =>
     folder === undefined ? isDocumented : names.length === 0 || names.includes(name),
   );
-  const widths = folder === undefined ? [DESKTOP.width] : [DESKTOP.width, PHONE.width];
-  const looks = widths.flatMap((width) => THEMES.map((theme): Look => ({ width, theme })));
+  const looks = folder === undefined ? DOCUMENTED_LOOKS : ALL_LOOKS;
   await takeAll(scenes, looks, folder ?? PICTURE_FOLDER);
   if (folder === undefined) stampPictures();
 }
@@ -44,8 +42,4 @@ async function takeAll(scenes: readonly Scene[], looks: readonly Look[], folder:
     await theatre[Symbol.asyncDispose]();
     await browser.close();
   }
-}
-
-function pictureName({ name }: Scene, { width, theme }: Look): string {
-  return `${name}-${theme}${width === PHONE.width ? "-phone" : ""}.png`;
 }

@@ -120,7 +120,7 @@ function NotFound() {
 
 function Outage({ error }: { readonly error: unknown }) {
   return (
-    <main className="mx-auto w-[min(480px,100vw)] px-4 pt-[14vh]">
+    <main className="mx-auto w-[min(480px,100%)] px-4 pt-[14vh]">
       <div className="mb-8">
         <Wordmark />
       </div>

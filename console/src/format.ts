@@ -34,6 +34,12 @@ export function timeZone(time: Date = new Date()): string {
   return ZONE.formatToParts(time).find(({ type }) => type === "timeZoneName")?.value ?? "";
 }
 
+/** `Europe/Berlin (CET)`, or `UTC` alone. */
+export function timeZoneInWords(): string {
+  const { timeZone: name } = Intl.DateTimeFormat().resolvedOptions();
+  return name === timeZone() ? name : `${name} (${timeZone()})`;
+}
+
 /** `3 minutes ago`, `in 9 days`. */
 export function formatRelative(time: Date, now: Date): string {
   const ms = time.getTime() - now.getTime();

@@ -117,7 +117,12 @@ function SignedIn() {
           </p>
         )}
       </div>
-      <p className="mt-3 text-meta text-soft">Waypost {session.version}</p>
+      <p className="mt-3 flex flex-wrap gap-x-3 text-meta text-soft">
+        <span>Waypost {session.version}</span>
+        <a href="/docs" className="link">
+          API reference
+        </a>
+      </p>
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { type FormEvent, useEffect, useRef, useState } from "react";
 import { ApiFailure } from "./api/client.ts";
 import { SESSION_KEY, type Session, signIn } from "./api/session.ts";
 import { Button } from "./components/button.tsx";
+import { openAgain } from "./components/dialog.tsx";
 import { explain } from "./components/failure.tsx";
 import { TextField } from "./components/field.tsx";
 import { Wordmark } from "./wordmark.tsx";
@@ -14,7 +15,7 @@ export function SignInPage() {
     document.title = "Sign in · Waypost";
   }, []);
   return (
-    <main className="mx-auto w-[min(400px,100vw)] px-4 pt-[14vh] pb-10">
+    <main className="mx-auto w-[min(400px,100%)] px-4 pt-[14vh] pb-10">
       <div className="mb-8">
         <Wordmark />
       </div>
@@ -40,7 +41,8 @@ export function SessionEnded() {
       ref={dialog}
       aria-labelledby="ended"
       onCancel={(event) => event.preventDefault()}
-      className="m-auto w-[min(400px,calc(100vw-24px))] rounded-2 border border-line bg-raised p-5"
+      onClose={openAgain}
+      className="m-auto w-[min(400px,calc(100%-24px))] rounded-2 border border-line bg-raised p-5"
     >
       <h2 id="ended">Your session has ended</h2>
       <p className="mt-1 mb-4 text-soft">Sign in again to go on. The page stays as it is.</p>

@@ -12,6 +12,16 @@ export function webhookState(webhook: Webhook): { readonly word: string; readonl
   return { word: "Delivers", kind: "good" };
 }
 
+/** By `ownerName` each owner is called what the reader knows it by. */
+export function whoseEvents(
+  { all_subaccounts, exception_subaccounts: exceptions, subaccount_id }: Webhook,
+  ownerName: (subaccountId: number | undefined) => string,
+): string {
+  if (!all_subaccounts) return ownerName(subaccount_id);
+  if (exceptions.length === 0) return "Everybody's";
+  return `Everybody's, except ${exceptions.map(ownerName).join(", ")}`;
+}
+
 const OPERATIONAL: Readonly<Record<string, string>> = {
   domain_broken: "A domain no longer reaches Waypost",
   domain_recovered: "A domain reaches it again",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 
+import { GRANTS } from "../../src/domain/grants.ts";
 import { onStage } from "./on-stage.ts";
 import { FIRST_KEY } from "./stage.ts";
 
@@ -57,6 +58,97 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
+  test("a key that is shown once stays until somebody says to have it, and is copied on a page without a clipboard too", async () => {
+    await using tab = await open("/keys");
+    const { page } = tab;
+    await tab.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.getByRole("button", { name: "Make a key" }).click();
+    await page.getByLabel("Label").fill("Kept");
+    await page.getByLabel("See tracking domains").check();
+    await page.getByRole("button", { name: "Make the key" }).click();
+    const dialog = page.getByRole("dialog", { name: "The key Kept" });
+    const key = (await dialog.locator("code").textContent()) ?? "";
+    for (let times = 0; times < 3; times += 1) await page.keyboard.press("Escape");
+    await page.mouse.click(5, 5);
+    await dialog.getByText(key).waitFor();
+    await page.evaluate(
+      `void Object.defineProperty(navigator, "clipboard", { configurable: true, value: undefined })`,
+    );
+    await dialog.getByRole("button", { name: "Copy the key" }).click();
+    await dialog.getByText("Copied").waitFor();
+    await page.evaluate("delete navigator.clipboard");
+    assert.equal(await page.evaluate("navigator.clipboard.readText()"), key);
+    await dialog.getByRole("button", { name: "I have it" }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a key may be given all that its owner can have at once, and the page says why one without anything is not made", async () => {
+    await using tab = await open("/keys");
+    const { page } = tab;
+    await page.getByRole("button", { name: "Make a key" }).click();
+    const make = page.getByRole("button", { name: "Make the key" });
+    assert.equal(await make.isDisabled(), true);
+    await page.getByText("Choose what it may do first.").waitFor();
+    await page.getByLabel("Label").fill("Everything");
+    await page.getByLabel("All of these").check();
+    await page.getByText("Choose what it may do first.").waitFor({ state: "detached" });
+    await page.getByLabel("See who changed what").uncheck();
+    assert.equal(await page.getByLabel("All of these").isChecked(), false);
+    await page.getByLabel("All of these").check();
+    await make.click();
+    const key = (await page.getByRole("dialog").locator("code").textContent()) ?? "";
+    const { json } = await set.stage.waypost.call("GET", "/api/v1/keys");
+    const made = json.results.find(({ label }: { label: string }) => label === "Everything");
+    assert.deepEqual(made.grants.toSorted(), [...GRANTS].toSorted());
+    assert.notEqual(key, "");
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a dialog is closed by Escape and by a click beside it, not by a drag that began inside", async () => {
+    await using tab = await open("/keys");
+    const { page } = tab;
+    const dialog = page.getByRole("dialog", { name: "Make a key" });
+    const press = page.getByRole("button", { name: "Make a key" });
+    await press.click();
+    await page.getByLabel("Label").fill("Half typed");
+    const field = await page.getByLabel("Label").boundingBox();
+    assert.ok(field);
+    await page.mouse.move(field.x + 60, field.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(5, field.y + 10, { steps: 4 });
+    await page.mouse.up();
+    assert.equal(await page.getByLabel("Label").inputValue(), "Half typed");
+    await page.mouse.click(5, 5);
+    await dialog.waitFor({ state: "detached" });
+    await press.click();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("keys and subaccounts are found by what they are known by, and the URL keeps it", async () => {
+    for (const label of ["Newsletter", "Shop"])
+      await set.stage.waypost.call("POST", "/api/v1/keys", { body: { label, grants: ["metrics/view"] } });
+    await set.stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "North Shop" } });
+    await using tab = await open("/keys");
+    const { page } = tab;
+    await page.getByLabel("Search API keys").fill("SHO");
+    await page.getByRole("link", { name: "Newsletter" }).waitFor({ state: "detached" });
+    await page.waitForURL(/\?q=SHO$/);
+    await page.reload();
+    await page.getByRole("link", { name: "Shop" }).waitFor();
+    assert.equal(await page.getByRole("table", { name: "API keys" }).locator("[data-row]").count(), 1);
+    await page.getByLabel("Search API keys").fill("nobody");
+    await page.getByText("Nothing matches.").waitFor();
+    await page.goto("/subaccounts?q=north");
+    await page.getByRole("link", { name: "North Shop" }).waitFor();
+    assert.equal(await page.getByRole("link", { name: "Harbour Books" }).count(), 0);
+    await page.getByLabel("Search Subaccounts").fill("1");
+    await page.getByRole("link", { name: "Harbour Books" }).waitFor();
+    assert.deepEqual(tab.complaints, []);
+  });
+
   test("the audit trail shows what was just done, by whom and how", async () => {
     await using tab = await open("/audit");
     const { page } = tab;
@@ -79,7 +171,7 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
-  test("settings are shown, and no secret among them", async () => {
+  test("settings are shown, with no secret among them, and say what Waypost's own words mean", async () => {
     await using tab = await open("/settings?q=secret");
     const { page } = tab;
     await page.getByText("WAYPOST_SECRET").waitFor();
@@ -87,5 +179,12 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
     await page.getByText("edge.waypost.example").waitFor();
     assert.equal(await page.getByText("WAYPOST_SECRET").count(), 0);
     assert.equal((await page.content()).includes(FIRST_KEY), false);
+    for (const [ours, theirs] of [
+      ["spool", "in which opens and clicks wait to be stored"],
+      ["snapshot", "what the edge needs to answer with nothing else running"],
+    ] as const) {
+      await page.getByLabel("Search settings").fill(ours);
+      await page.getByText(theirs).waitFor();
+    }
   });
 });

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 
+import type { Route } from "playwright-core";
+
+import { parseHostname } from "../../src/domain/hostname.ts";
 import { assertNoSidewaysScroll, PHONE } from "./browser.ts";
 import { onStage } from "./on-stage.ts";
-import { add, addThousands, CNAME_TARGET, makeKey } from "./stage.ts";
+import { add, addPointingElsewhere, addThousands, CNAME_TARGET, makeKey } from "./stage.ts";
 
 suite("tracking domains in the console", () => {
   const set = onStage();
@@ -46,7 +49,9 @@ suite("tracking domains in the console", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
-  test("ten thousand domains are found, sorted and paged through, and the URL keeps it all", async () => {
+  test("ten thousand domains are found, sorted and paged through, and the URL keeps it all", {
+    timeout: 300_000,
+  }, async () => {
     await addThousands(set.stage, 10_000);
     await using tab = await open("/domains");
     const { page } = tab;
@@ -98,6 +103,143 @@ suite("tracking domains in the console", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
+  test("app files that are being typed stay when the page looks anew, and saving says so", async () => {
+    await set.stage.waypost.addVerifiedDomain("apps.walk.example");
+    await using tab = await open("/domains/apps.walk.example");
+    const { page } = tab;
+    const apple = page.getByLabel("iOS: apple-app-site-association");
+    await apple.fill('{"applinks": ');
+    const anew = page.waitForResponse(/deep-links/);
+    await page.getByLabel("Links use https").click();
+    await anew;
+    await page.getByRole("checkbox", { name: /Links use https/, checked: true }).waitFor();
+    assert.equal(await apple.inputValue(), '{"applinks": ');
+    await apple.fill('{"applinks": {}}');
+    await page.getByRole("button", { name: "Save the files" }).click();
+    await page.getByText("Saved. The edge serves them within a second.").waitFor();
+    await apple.fill("");
+    await page.getByText("Saved. The edge").waitFor({ state: "detached" });
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a secure domain that https does not reach is not shown as if it used https", async () => {
+    await set.stage.waypost.addVerifiedDomain("http.walk.example");
+    await set.stage.waypost.call("PUT", "/api/v1/tracking-domains/http.walk.example", {
+      body: { secure: true },
+    });
+    await using tab = await open("/domains?state=attention&q=http.walk");
+    const { page } = tab;
+    const row = page.getByRole("row").filter({ hasText: "http.walk.example" });
+    await row.getByText("Verified, http for now").waitFor();
+    assert.equal(await row.getByText("https", { exact: true }).count(), 0);
+    await row.getByRole("link", { name: "http.walk.example" }).click();
+    await page.getByText("Verified, http for now").waitFor();
+    await page.getByText("new links use http for now").waitFor();
+    await page.getByLabel("Links use https").click();
+    await page.getByText("new links use http for now").waitFor({ state: "detached" });
+    await page.getByText("Verified", { exact: true }).waitFor();
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a pasted certificate stays until somebody saves or cancels it", async () => {
+    await set.stage.waypost.addVerifiedDomain("pem.walk.example");
+    await using tab = await open("/domains/pem.walk.example");
+    const { page } = tab;
+    await page.getByRole("button", { name: "Bring a certificate" }).click();
+    const pasted = page.getByLabel("Certificate and those that signed it");
+    await pasted.fill("-----BEGIN CERTIFICATE-----");
+    for (let times = 0; times < 3; times += 1) await page.keyboard.press("Escape");
+    await page.mouse.click(5, 5);
+    assert.equal(await pasted.inputValue(), "-----BEGIN CERTIFICATE-----");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await pasted.waitFor({ state: "detached" });
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("the list is narrowed by the state that each row shows", async () => {
+    const { trackingDomains } = set.stage.store;
+    await add(set.stage, "wait.narrow.example", 0);
+    await add(set.stage, "spam.narrow.example", 0);
+    await trackingDomains.setBlocked("spam.narrow.example", true);
+    const domain = parseHostname("review.narrow.example");
+    await trackingDomains.create(
+      { domain, subaccountId: 0, secure: false, complianceStatus: "pending" },
+      Date.now(),
+    );
+    await set.stage.waypost.addVerifiedDomain("good.narrow.example");
+    await addPointingElsewhere(set.stage, "parked.narrow.example", 0);
+    await using tab = await open("/domains?q=narrow");
+    const { page } = tab;
+    const rows = page.getByRole("table", { name: "Tracking domains" }).getByRole("row");
+    for (const [state, name] of [
+      ["Waiting for DNS", "wait.narrow.example"],
+      ["Waiting for review", "review.narrow.example"],
+      ["Blocked", "spam.narrow.example"],
+      ["Verified", "good.narrow.example"],
+      ["Points elsewhere", "parked.narrow.example"],
+    ] as const) {
+      await page.getByLabel("State", { exact: true }).selectOption(state);
+      // With that of the head.
+      await rows.nth(2).waitFor({ state: "detached" });
+      await rows.filter({ hasText: name }).getByText(state, { exact: true }).waitFor();
+      assert.equal(await rows.count(), 2);
+    }
+    await page.getByRole("link", { name: "parked.narrow.example" }).click();
+    await page.getByRole("heading", { name: "The record to create" }).waitFor();
+    await page.getByText("Points elsewhere", { exact: true }).waitFor();
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a page that waits for a domain announces what is found, not the seconds, and looks at once when it is seen again", async () => {
+    await add(set.stage, "seen.walk.example", 0);
+    await using tab = await open("/domains/seen.walk.example");
+    const { page } = tab;
+    const announced = page.getByRole("status");
+    await announced.getByText("seen.walk.example does not exist in DNS.").waitFor();
+    // Of a later wait: there is time enough to tell looking at once from looking in due time.
+    await page.getByText(/^Looking again in (8|11|12|17|18) s$/).waitFor({ timeout: 40_000 });
+    assert.equal(await announced.getByText(/Looking|Seen/).count(), 0);
+    const turn = (hidden: boolean) =>
+      page.evaluate(
+        `Object.defineProperty(document, "hidden", { configurable: true, value: ${hidden} });
+         document.dispatchEvent(new Event("visibilitychange"));`,
+      );
+    await turn(true);
+    const looked = page.waitForRequest(/seen\.walk\.example\/verify/, { timeout: 3000 });
+    await turn(false);
+    await looked;
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("clicks and checks that cannot be loaded are said to be missing, and checks are asked for again", async () => {
+    await using tab = await open("/domains?q=set.walk");
+    const { page } = tab;
+    const fail = (route: Route) => route.fulfill({ status: 503, json: { errors: [{ message: "down" }] } });
+    await page.route("**/api/v1/metrics/**", fail);
+    await page.route("**/set.walk.example/checks", fail);
+    await page.reload();
+    await page.getByRole("row").filter({ hasText: "set.walk.example" }).getByText("Not known now").waitFor();
+    await page.getByRole("link", { name: "set.walk.example" }).click();
+    const past = page.getByRole("alert").filter({ hasText: "Past checks could not be loaded." });
+    await past.waitFor();
+    await page.unroute("**/set.walk.example/checks");
+    await past.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("table", { name: "Past checks" }).waitFor();
+    assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a domain's page asks for that domain again and again, not for all there are", async () => {
+    await using tab = await open("/domains/set.walk.example");
+    const { page } = tab;
+    await page.getByRole("button", { name: "Make it the default" }).waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.waitForResponse(/tracking-domains\/set\.walk\.example$/, { timeout: 20_000 });
+    assert.ok(!asked.includes("/api/v1/tracking-domains"), asked.join());
+    await page.getByRole("link", { name: "API reference" }).click();
+    await page.getByRole("heading", { name: /API/ }).first().waitFor();
+  });
+
   test("a key that may only look sees no way to change anything, and is told why", async () => {
     await add(set.stage, "look.walk.example", 0);
     const key = await makeKey(set.stage, { grants: ["tracking_domains/view"] });
@@ -129,6 +271,23 @@ suite("tracking domains in the console", () => {
     await page.getByText("No domain matches.").waitFor();
     await page.goto("/domains/look.walk.example");
     await page.getByText("There is no such tracking domain.").waitFor();
+  });
+
+  test("on a phone, where the table has no head, a choice sorts the list", async () => {
+    await using tab = await open("/domains?q=customer-0999", { look: PHONE });
+    const { page } = tab;
+    const first = page.getByRole("table", { name: "Tracking domains" }).locator("[data-row]").first();
+    await first.getByText("click.customer-09990.example").waitFor();
+    await page.getByLabel("Sort").selectOption("Sort by domain, descending");
+    await first.getByText("click.customer-09999.example").waitFor();
+    await page.getByLabel("Sort").selectOption("Sort by owner");
+    await page.waitForURL(/sort=owner/);
+    await first.getByText("click.customer-09990.example").waitFor();
+    await page.goBack();
+    await first.getByText("click.customer-09999.example").waitFor();
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.getByLabel("Sort").waitFor({ state: "hidden" });
+    assert.deepEqual(tab.complaints, []);
   });
 
   test("on a phone the whole way of adding a domain fits", async () => {

@@ -14,12 +14,15 @@ export interface OnStage {
 }
 
 /** To be called in a suite: starts both before its tests, has the installation prepared, and ends both after them. */
-export function onStage(prepare: (stage: Stage) => Promise<unknown> = async () => undefined): OnStage {
+export function onStage(
+  prepare: (stage: Stage) => Promise<unknown> = async () => undefined,
+  how: Parameters<typeof startStage>[0] = {},
+): OnStage {
   let browser: Browser;
   let stage: Stage;
   before(async () => {
     browser = await launchBrowser();
-    stage = await startStage();
+    stage = await startStage(how);
     await prepare(stage);
   });
   after(async () => {

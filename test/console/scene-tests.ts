@@ -9,9 +9,11 @@ import { AREAS, areaOf, SCENES, type Scene } from "./scenes.ts";
 import { openTheatre, type Theatre } from "./theatre.ts";
 
 /** Between them both widths and both themes. */
-const LOOKS = [DESKTOP, { ...PHONE, theme: "dark" }] as const;
+const LOOKS: readonly Look[] = [DESKTOP, { ...PHONE, theme: "dark" }];
+/** For the longest tables on a machine that is busy. */
+const TIMEOUT_MS = 300_000;
 
-/** States that the documentation shows are looked at in both, the others in turns: axe takes its time. */
+/** States that the documentation shows, every page of the navigation among them, are looked at in both; others in turns: axe takes its time. */
 function looksAt({ isDocumented }: Scene, index: number): readonly Look[] {
   return isDocumented ? LOOKS : LOOKS.filter((_, look) => look === index % LOOKS.length);
 }
@@ -44,7 +46,7 @@ function playAll(scenes: readonly Scene[]): void {
   });
 
   for (const [index, scene] of scenes.entries()) {
-    test(`${scene.name} is usable by everybody, and fits`, async () => {
+    test(`${scene.name} is usable by everybody, and fits`, { timeout: TIMEOUT_MS }, async () => {
       await using tab = await theatre.play(scene, DESKTOP);
       for (const look of looksAt(scene, index)) {
         await lookFrom(tab.page, look);

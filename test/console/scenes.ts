@@ -24,7 +24,7 @@ export interface Scene {
 
 /** Which test plays which scenes, told by the first word of their names: together the tests take long, so they run side by side. */
 export const AREAS = {
-  account: ["sign", "session", "nobody", "page", "keys", "subaccounts", "audit", "settings"],
+  account: ["sign", "session", "nobody", "page", "reference", "keys", "subaccounts", "audit", "settings"],
   domains: ["domains", "add", "domain"],
   events: ["events"],
   messages: ["tester"],
@@ -51,7 +51,21 @@ const fails = (path: string) => (page: Page) =>
     }),
   );
 
+/** The API has none of what is listed there: where no installation that scenes are played on does without. */
+const hasNone = (path: string) => (page: Page) =>
+  page.route(path, (route: Route) => route.fulfill({ json: { results: [] } }));
+
+/** The API says that it has added a webhook, and adds none: other scenes are played where this one was. */
+const adds = (webhook: object) => (page: Page) =>
+  page.route("**/api/v1/webhooks", (route: Route) =>
+    route.request().method() === "POST" ? route.fulfill({ json: { results: webhook } }) : route.fallback(),
+  );
+
 const DOMAINS = "**/api/v1/tracking-domains";
+const DOMAIN = `${DOMAINS}/click.acme.com`;
+const SUBACCOUNTS = "**/api/v1/subaccounts";
+const WEBHOOKS = "**/api/v1/webhooks";
+const AUDIT = "**/api/v1/audit?*";
 const EVENTS = "**/api/v1/events/message?*";
 
 export const SCENES: readonly Scene[] = [
@@ -88,6 +102,8 @@ export const SCENES: readonly Scene[] = [
     shows: "Nobody answers",
   },
   { name: "page-not-found", stage: "usual", as: "operator", path: "/nowhere", shows: "There is no page" },
+  // No page of the console, but one that it leads to.
+  { name: "reference", stage: "usual", as: "nobody", path: "/docs", shows: "Before the first call" },
   {
     name: "overview",
     stage: "usual",
@@ -104,6 +120,14 @@ export const SCENES: readonly Scene[] = [
     shows: /^Last 24 hours: [1-9][\d,]* opens/,
   },
   { name: "overview-empty", stage: "empty", as: "operator", path: "/", shows: /0 opens and 0 clicks/ },
+  {
+    name: "overview-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/",
+    arrange: hangs("**/api/v1/metrics/**"),
+    shows: /Loading the counts/,
+  },
   {
     name: "overview-error",
     stage: "usual",
@@ -124,7 +148,8 @@ export const SCENES: readonly Scene[] = [
     stage: "usual",
     as: "operator",
     path: "/domains",
-    shows: "track.acme.com",
+    // The clicks of a week, which come after the domains.
+    shows: /^[1-9]\d* clicks in 7 days/,
     isDocumented: true,
   },
   {
@@ -163,6 +188,13 @@ export const SCENES: readonly Scene[] = [
     as: "operator",
     path: "/domains",
     shows: "1–100 of 10,000",
+  },
+  {
+    name: "domains-certificates",
+    stage: "usual",
+    as: "operator",
+    path: "/domains?q=acme.com",
+    shows: "https, 61 days",
   },
   { name: "domains-viewer", stage: "usual", as: "viewer", path: "/domains", shows: "track.acme.com" },
   {
@@ -230,6 +262,22 @@ export const SCENES: readonly Scene[] = [
     shows: "is blocked",
   },
   {
+    name: "domain-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    arrange: hangs(DOMAIN),
+    shows: /Loading click\.acme\.com/,
+  },
+  {
+    name: "domain-error",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/click.acme.com",
+    arrange: fails(DOMAIN),
+    shows: "click.acme.com could not be loaded.",
+  },
+  {
     name: "domain-unknown",
     stage: "usual",
     as: "operator",
@@ -272,6 +320,20 @@ export const SCENES: readonly Scene[] = [
     shows: "Its private key",
   },
   {
+    name: "domain-ordered-certificate",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/shop.acme.com",
+    shows: "By Waypost itself",
+  },
+  {
+    name: "domain-failed-order",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/promo.acme.com",
+    shows: "The last order failed. Waypost tries again by itself.",
+  },
+  {
     name: "events",
     stage: "usual",
     as: "operator",
@@ -311,6 +373,17 @@ export const SCENES: readonly Scene[] = [
     shows: "Live: events appear here",
   },
   {
+    name: "events-paused",
+    stage: "usual",
+    as: "operator",
+    path: "/events?live=1",
+    act: async (page) => {
+      await page.getByText("Live: events appear here").waitFor();
+      await page.getByRole("button", { name: "Pause" }).click();
+    },
+    shows: /^Paused/,
+  },
+  {
     name: "events-loading",
     stage: "usual",
     as: "operator",
@@ -325,6 +398,15 @@ export const SCENES: readonly Scene[] = [
     path: "/events",
     arrange: fails(EVENTS),
     shows: "could not be loaded",
+  },
+  {
+    name: "events-export-error",
+    stage: "usual",
+    as: "operator",
+    path: "/events",
+    arrange: fails("**/api/v1/events/message.csv*"),
+    act: (page) => page.getByRole("button", { name: "Export CSV" }).click(),
+    shows: "The events could not be exported.",
   },
   {
     name: "events-no-permission",
@@ -343,15 +425,37 @@ export const SCENES: readonly Scene[] = [
   },
   { name: "webhooks-empty", stage: "empty", as: "operator", path: "/webhooks", shows: "no webhook yet" },
   {
+    name: "webhooks-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    arrange: hangs(WEBHOOKS),
+    shows: /Loading webhooks/,
+  },
+  {
     name: "webhooks-error",
     stage: "usual",
     as: "operator",
     path: "/webhooks",
-    arrange: fails("**/api/v1/webhooks"),
+    arrange: fails(WEBHOOKS),
     shows: "could not be loaded",
   },
+  {
+    name: "webhooks-no-match",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks?q=zzz",
+    shows: "Nothing matches.",
+  },
   { name: "webhooks-no-permission", stage: "usual", as: "viewer", path: "/webhooks", shows: "webhooks/view" },
-  { name: "webhooks-add", stage: "usual", as: "operator", path: "/webhooks/add", shows: "Whose events" },
+  {
+    name: "webhooks-add",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks/add",
+    shows: "Whose events",
+    isDocumented: true,
+  },
   {
     name: "webhooks-add-refused",
     stage: "usual",
@@ -365,6 +469,22 @@ export const SCENES: readonly Scene[] = [
       await page.getByRole("button", { name: "Add the webhook" }).click();
     },
     shows: /There was no answer/,
+  },
+  {
+    name: "webhooks-added",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks/add",
+    arrange: adds({
+      id: "00000000-0000-4000-8000-000000000000",
+      signing_secret: `whsec_${"9vQx".repeat(11)}`,
+    }),
+    act: async (page) => {
+      await page.getByLabel("Name").fill("Clicks to the shop");
+      await page.getByLabel("Target").fill("https://shop.example.net/waypost");
+      await page.getByRole("button", { name: "Add the webhook" }).click();
+    },
+    shows: /This is its signing secret/,
   },
   {
     name: "webhook-failing",
@@ -385,6 +505,26 @@ export const SCENES: readonly Scene[] = [
       await page.getByRole("button", { name: "Send a test" }).click();
     },
     shows: "The target took the test",
+  },
+  {
+    name: "webhook-gone",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    act: (page) => page.getByRole("link", { name: "The old warehouse" }).click(),
+    shows: "Off: its receiver is gone",
+  },
+  {
+    name: "webhook-moves",
+    stage: "usual",
+    as: "operator",
+    path: "/webhooks",
+    act: async (page) => {
+      await page.getByRole("link", { name: "Data warehouse" }).click();
+      await page.getByLabel("Target").fill("https://warehouse.example.net/waypost");
+      await page.getByRole("button", { name: "Save" }).scrollIntoViewIfNeeded();
+    },
+    shows: "The target moves to another server.",
   },
   {
     name: "webhook-delete",
@@ -466,6 +606,7 @@ export const SCENES: readonly Scene[] = [
     path: "/keys",
     act: (page) => page.getByRole("button", { name: "Make a key" }).click(),
     shows: "Usable from",
+    isDocumented: true,
   },
   {
     name: "keys-made",
@@ -497,7 +638,30 @@ export const SCENES: readonly Scene[] = [
     arrange: fails("**/api/v1/keys"),
     shows: "The keys could not be loaded.",
   },
-  { name: "subaccounts", stage: "usual", as: "operator", path: "/subaccounts", shows: "North Shop" },
+  {
+    name: "subaccounts",
+    stage: "usual",
+    as: "operator",
+    path: "/subaccounts",
+    shows: "North Shop",
+    isDocumented: true,
+  },
+  {
+    name: "subaccounts-empty",
+    stage: "empty",
+    as: "operator",
+    path: "/subaccounts",
+    arrange: hasNone(SUBACCOUNTS),
+    shows: "There is no subaccount.",
+  },
+  {
+    name: "subaccounts-error",
+    stage: "usual",
+    as: "operator",
+    path: "/subaccounts",
+    arrange: fails(SUBACCOUNTS),
+    shows: "The subaccounts could not be loaded.",
+  },
   {
     name: "subaccounts-one",
     stage: "usual",
@@ -514,6 +678,22 @@ export const SCENES: readonly Scene[] = [
     isDocumented: true,
   },
   {
+    name: "audit-loading",
+    stage: "usual",
+    as: "operator",
+    path: "/audit",
+    arrange: hangs(AUDIT),
+    shows: /Loading the audit trail/,
+  },
+  {
+    name: "audit-error",
+    stage: "usual",
+    as: "operator",
+    path: "/audit",
+    arrange: fails(AUDIT),
+    shows: "The audit trail could not be loaded.",
+  },
+  {
     name: "audit-one",
     stage: "usual",
     as: "operator",
@@ -528,7 +708,29 @@ export const SCENES: readonly Scene[] = [
     path: "/audit?q=zzz",
     shows: "No entry matches.",
   },
-  { name: "settings", stage: "usual", as: "operator", path: "/settings", shows: "WAYPOST_CNAME_TARGET" },
+  {
+    name: "settings",
+    stage: "empty",
+    as: "operator",
+    path: "/settings",
+    shows: "WAYPOST_CNAME_TARGET",
+    isDocumented: true,
+  },
+  {
+    name: "settings-warnings",
+    stage: "usual",
+    as: "operator",
+    path: "/settings",
+    shows: "Valid, and yet most likely not meant",
+  },
+  {
+    name: "settings-error",
+    stage: "usual",
+    as: "operator",
+    path: "/settings",
+    arrange: fails("**/api/v1/settings"),
+    shows: "The settings could not be loaded.",
+  },
   { name: "settings-no-permission", stage: "usual", as: "viewer", path: "/settings", shows: "settings/view" },
 ];
 
@@ -538,12 +740,19 @@ async function wrapExample(page: Page): Promise<void> {
   await page.getByText(/links are tracked|Nothing was tracked/).waitFor();
 }
 
+/** Webhooks are told of what is on a new stage by a look that is taken now and then. */
+const STATE_TIMEOUT_MS = 30_000;
+
 /** Opens the scene and waits until its state is there and nothing moves. */
 export async function playScene(scene: Scene, page: Page): Promise<void> {
   await scene.arrange?.(page);
   await page.goto(scene.path);
-  await page.locator("#root > *").first().waitFor();
+  await page.locator("#root > *, main").first().waitFor();
   await scene.act?.(page);
-  await page.getByText(scene.shows).or(page.getByLabel(scene.shows)).first().waitFor();
+  await page
+    .getByText(scene.shows)
+    .or(page.getByLabel(scene.shows))
+    .first()
+    .waitFor({ timeout: STATE_TIMEOUT_MS });
   await page.evaluate("document.fonts.ready.then(() => undefined)");
 }

@@ -7,10 +7,11 @@ import type { Evidence } from "../../src/verification/evidence.ts";
 import { FIRST_KEY } from "../api/harness.ts";
 import { CNAME_TARGET, startTestInstallation, type TestInstallation } from "../api/with-edge.ts";
 import { type Receiver, startReceiver } from "../webhooks/receiver.ts";
+import { orderingTls } from "./stage-certificates.ts";
 
 export interface Stage extends AsyncDisposable {
   readonly waypost: TestInstallation;
-  /** Of webhooks. What it gets under `/failing` it takes when it is a test, and refuses when it is not. */
+  /** Of webhooks. What it gets under `/failing` or `/gone` it takes when it is a test, and refuses when it is not. */
   readonly receiver: Receiver;
   /** The installation's own, by a second connection. */
   readonly store: Store;
@@ -19,12 +20,19 @@ export interface Stage extends AsyncDisposable {
 
 export { FIRST_KEY };
 
-export async function startStage(): Promise<Stage> {
-  const waypost = await startTestInstallation("sqlite");
+const REFUSALS: Readonly<Record<string, number>> = { failing: 503, gone: 410 };
+
+export async function startStage({
+  ordersCertificates = false,
+}: {
+  readonly ordersCertificates?: boolean;
+} = {}): Promise<Stage> {
+  const tls = ordersCertificates ? orderingTls() : undefined;
+  const waypost = await startTestInstallation("sqlite", tls);
   const store = await openStore({ kind: "sqlite", dir: waypost.dataDir });
   const receiver = await startReceiver({
     behave: (response, { eventIds }, { url = "" }) => {
-      response.statusCode = url.endsWith("/failing") && eventIds.length > 0 ? 503 : 200;
+      response.statusCode = eventIds.length === 0 ? 200 : (REFUSALS[url.split("/").at(-1) ?? ""] ?? 200);
       response.end();
     },
   });
@@ -37,6 +45,7 @@ export async function startStage(): Promise<Stage> {
       await store.close();
       await receiver[Symbol.asyncDispose]();
       await waypost[Symbol.asyncDispose]();
+      tls?.[Symbol.dispose]();
     },
   };
 }
@@ -79,7 +88,7 @@ export async function add(stage: Stage, domain: string, subaccount: number): Pro
   await stage.waypost.call("POST", "/api/v1/tracking-domains", { body: { domain }, headers: as(subaccount) });
 }
 
-async function addPointingElsewhere(stage: Stage, domain: string, subaccount: number): Promise<void> {
+export async function addPointingElsewhere(stage: Stage, domain: string, subaccount: number): Promise<void> {
   await add(stage, domain, subaccount);
   await recordCheck(stage, domain, "invalid", {
     dns: {
@@ -143,12 +152,18 @@ async function recordCheck(
   );
 }
 
-/** One that delivers, one that fails as soon as there are events, one that is paused. */
+/** One that delivers, one that fails as soon as there are events, one whose receiver is gone by then, one that is paused. */
 export async function addWebhooks({ waypost, receiver }: Stage): Promise<void> {
   const events = ["click", "link_unsubscribe"];
   for (const webhook of [
     { name: "Clicks to the shop", target: receiver.url, events },
-    { name: "Data warehouse", target: `${receiver.url}/failing`, events: ["open", "initial_open", "click"] },
+    {
+      name: "Data warehouse",
+      target: `${receiver.url}/failing`,
+      events: ["open", "initial_open", "click"],
+      custom_headers: { "X-Team": "warehouse" },
+    },
+    { name: "The old warehouse", target: `${receiver.url}/gone`, events },
     { name: "Pager of the mail team", target: receiver.url, kind: "operational", events: ["domain_broken"] },
     { name: "The former shop", target: receiver.url, events, active: false },
   ])
@@ -168,7 +183,11 @@ export async function addEvents({ store }: Stage): Promise<void> {
   const types = ["open", "open", "click", "initial_open", "click", "link_unsubscribe"] as const;
   const now = Date.now();
   const events = Array.from({ length: EVENT_COUNT }, (_, n): RecordedEvent => {
-    const sample = sampleEvent(types[n % types.length] ?? "open");
+    const classification = classificationOf(n);
+    const wanted = types[n % types.length] ?? "open";
+    // Whoever is no person unsubscribes nobody.
+    const isPerson = !classification.isBot && !classification.isPrefetched;
+    const sample = sampleEvent(wanted === "link_unsubscribe" && !isPerson ? "click" : wanted);
     const timestampMs = now - n * 6 * 60_000 - 1000;
     const campaignId = CAMPAIGNS[n % CAMPAIGNS.length] ?? "";
     return {
@@ -180,7 +199,7 @@ export async function addEvents({ store }: Stage): Promise<void> {
       rcptTo: RECIPIENTS[n % RECIPIENTS.length] ?? "",
       trackingDomain: "click.acme.com",
       facts: { ...sample.facts, campaignId } as NonNullable<RecordedEvent["facts"]>,
-      classification: classificationOf(n),
+      classification,
     };
   });
   await store.events.append(events);

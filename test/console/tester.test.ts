@@ -32,6 +32,31 @@ suite("the link tester", () => {
     assert.deepEqual(tab.complaints, []);
   });
 
+  test("only what was tracked is marked as tracked: neither a like path elsewhere nor an older tracked link", async () => {
+    await using tab = await open("/tester");
+    const { page } = tab;
+    await wrap(
+      page,
+      `<a href="https://a.example/">new</a> <a href="https://a.example/e/shoes" data-msys-clicktrack="0">like</a>
+       <a href="http://click.acme.com/e/older" data-msys-clicktrack="0">older</a>`,
+    );
+    const frame = page.frameLocator("iframe");
+    for (const [text, mark] of [
+      ["new", "tracked"],
+      ["like", "other"],
+      ["older", "other"],
+    ] as const)
+      assert.equal(await frame.getByText(text).getAttribute("data-link"), mark, text);
+    await page.getByRole("button", { name: "As it goes out" }).click();
+    const marked = await page.locator("mark").allTextContents();
+    assert.ok(marked.length > 0);
+    for (const url of marked) {
+      assert.match(url, /^http:\/\/click\.acme\.com:\d+\/e\//);
+      assert.doesNotMatch(url, /older/);
+    }
+    assert.deepEqual(tab.complaints, []);
+  });
+
   test("mail that is looked at runs nothing and reaches nobody", async (t) => {
     await using tab = await open("/tester");
     const { page } = tab;

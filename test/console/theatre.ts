@@ -16,6 +16,7 @@ import {
   type Stage,
   startStage,
 } from "./stage.ts";
+import { addCertificates } from "./stage-certificates.ts";
 
 const TEN_THOUSAND = 10_000;
 
@@ -54,9 +55,10 @@ export function openTheatre(browser: Browser): Theatre {
 }
 
 async function buildSet(name: Scene["stage"]): Promise<Set> {
-  const stage = await startStage();
+  const stage = await startStage({ ordersCertificates: name === "usual" });
   if (name === "usual") {
     await addDomains(stage);
+    await addCertificates(stage);
     await addWebhooks(stage);
     await addEvents(stage);
     await addWeek(stage);

@@ -13,9 +13,9 @@ export interface AuditEntry {
   readonly fields: Readonly<Record<string, unknown>>;
   readonly key_id?: string;
   readonly key_label?: string;
-  readonly via: "key" | "session" | "none";
+  readonly via: "key" | "session" | "command_line" | "server" | "none";
   readonly subaccount_id?: number;
-  readonly ip_address: string;
+  readonly ip_address?: string;
 }
 
 interface AuditPage {

@@ -66,6 +66,21 @@ export async function callApi<T>(path: string, request: Request = {}): Promise<T
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+/** Resolves when a reply, which may be without an end, begins well, and takes no more of it; rejects as {@link callApi} does. */
+export async function callToSee(path: string, signal?: AbortSignal): Promise<void> {
+  const seen = new AbortController();
+  const until = signal === undefined ? seen.signal : AbortSignal.any([seen.signal, signal]);
+  try {
+    const response = await send(`/api/v1${path}`, {
+      headers: { "x-waypost-console": "1" },
+      signal: anySignal(until),
+    });
+    if (!response.ok) throw await failureOf(response);
+  } finally {
+    seen.abort();
+  }
+}
+
 /** As {@link callApi}, for the many replies that keep what they say under `results`. */
 export async function callForResults<T>(path: string, request: Request = {}): Promise<T> {
   const { results } = await callApi<{ readonly results: T }>(path, request);

@@ -20,6 +20,10 @@ export interface TrackingDomain {
   readonly uses_managed_certificate?: boolean;
   readonly tls_certificate?: { readonly expires_at: string | null; readonly error_code: string | null };
   readonly subaccount_id?: number;
+  /** Secure, but https was not reached, so that new links use http. A list of all, and a domain's checks, know it. */
+  readonly usesHttpForNow?: boolean;
+  /** Not reached, since somebody else is there. A list of all, and a domain's checks, know it. */
+  readonly pointsElsewhere?: boolean;
 }
 
 export interface Finding {
@@ -71,6 +75,10 @@ export interface DomainChecks {
   readonly domain: string;
   readonly dns_record?: DnsRecord;
   readonly next_check_at?: string;
+  /** Of a secure, verified domain: whether its new links use https. */
+  readonly https_works?: boolean;
+  /** Of one that is not reached: whether somebody else is there. */
+  readonly points_elsewhere?: boolean;
   readonly checks: readonly DomainCheck[];
 }
 
@@ -102,8 +110,16 @@ export const domainQueries = {
   list: () =>
     queryOptions({
       queryKey: ["domains", "list"],
-      queryFn: ({ signal }) => callForResults<readonly TrackingDomain[]>("/tracking-domains", { signal }),
+      queryFn: ({ signal }) => listDomains(signal),
       refetchInterval: 30_000,
+    }),
+  defaults: () =>
+    queryOptions({
+      queryKey: ["domains", "list", "defaults"],
+      queryFn: ({ signal }) =>
+        callForResults<readonly TrackingDomain[]>(withQuery("/tracking-domains", { default: "true" }), {
+          signal,
+        }),
     }),
   one: (domain: string) =>
     queryOptions({
@@ -132,6 +148,25 @@ export const domainQueries = {
         ),
     }),
 };
+
+/** A domain's own reply does not say whether its new links use https, or where it leads instead: filters of the list do. */
+async function listDomains(signal: AbortSignal): Promise<readonly TrackingDomain[]> {
+  const list = (filter: Readonly<Record<string, string>>) =>
+    callForResults<readonly TrackingDomain[]>(withQuery("/tracking-domains", filter), { signal });
+  const [domains, onHttp, elsewhere] = await Promise.all([
+    list({}),
+    list({ https_works: "false" }),
+    list({ points_elsewhere: "true" }),
+  ]);
+  const [namesOnHttp, namesElsewhere] = [onHttp, elsewhere].map(
+    (found) => new Set(found.map(({ domain }) => domain)),
+  ) as [Set<string>, Set<string>];
+  return domains.map((domain) => ({
+    ...domain,
+    ...(namesOnHttp.has(domain.domain) && { usesHttpForNow: true }),
+    ...(namesElsewhere.has(domain.domain) && { pointsElsewhere: true }),
+  }));
+}
 
 export function createDomain(domain: string, subaccount: number): Promise<{ readonly domain: string }> {
   return callForResults("/tracking-domains", { method: "POST", body: { domain }, subaccount });
@@ -190,6 +225,7 @@ export function certificateQuery(domain: string) {
         throw error;
       }
     },
+    refetchInterval: 15_000,
   });
 }
 
@@ -200,6 +236,14 @@ export function bringCertificate(
   return callApi(`${pathOf(domain.domain)}/certificate`, {
     method: "PUT",
     body: pem,
+    subaccount: ownerOf(domain),
+  });
+}
+
+/** Has the certificate that Waypost ordered ordered anew. Rejects with the API's words when it cannot be. */
+export function renewCertificate(domain: TrackingDomain): Promise<unknown> {
+  return callApi(`${pathOf(domain.domain)}/certificate/renew`, {
+    method: "POST",
     subaccount: ownerOf(domain),
   });
 }

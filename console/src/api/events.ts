@@ -1,5 +1,5 @@
 /** What recipients did: searched, followed as it comes, exported. */
-import { infiniteQueryOptions } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { DAY_MS } from "../format.ts";
 import { callApi, withQuery } from "./client.ts";
@@ -74,12 +74,68 @@ export function eventQuery(filter: EventFilter, range: EventRange) {
   });
 }
 
+export interface NamelessLinks {
+  readonly links: readonly { readonly url: string; readonly clicks: number }[];
+  /** How many clicks were looked through; `undefined`: all of them. */
+  readonly among: number | undefined;
+}
+
+const LOOKED_THROUGH = 500;
+
+/** The most clicked links without a name, by their URLs. Counts know names alone: these are found among the last clicks. */
+export function namelessLinksQuery({ lastMs, isEverybody }: { lastMs: number; isEverybody: boolean }) {
+  return queryOptions({
+    queryKey: ["events", "nameless", lastMs, isEverybody],
+    queryFn: async ({ signal }): Promise<NamelessLinks> => {
+      const path = withQuery("/events/message", {
+        ...timesOf({ lastMs }),
+        events: "click,amp_click",
+        ...(!isEverybody && { is_bot: "false", is_prefetched: "false" }),
+        per_page: LOOKED_THROUGH,
+      });
+      const { results, links } = await callApi<EventPage>(path, { signal });
+      return { links: countNameless(results), among: links.next === undefined ? undefined : results.length };
+    },
+    staleTime: 60_000,
+  });
+}
+
+function countNameless(clicks: readonly RecipientEvent[]): NamelessLinks["links"] {
+  const counts = new Map<string, number>();
+  for (const { target_link_name: name, target_link_url: url } of clicks)
+    if (url !== undefined && (name ?? "") === "") counts.set(url, (counts.get(url) ?? 0) + 1);
+  return [...counts].map(([url, count]) => ({ url, clicks: count })).sort((a, b) => b.clicks - a.clicks);
+}
+
+/** `null`: there is none, or none that this key may see. */
+export function oneEventQuery(eventId: string) {
+  return queryOptions({
+    queryKey: ["events", "one", eventId],
+    queryFn: async ({ signal }): Promise<RecipientEvent | null> => {
+      // An id that is none would be refused, which says nothing more than that there is no such event.
+      if (!/^\d{1,19}$/.test(eventId)) return null;
+      const path = withQuery("/events/message", { event_ids: eventId, from: EARLIEST, per_page: 1 });
+      return (await callApi<EventPage>(path, { signal })).results[0] ?? null;
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Before any event. */
+const EARLIEST = "2000-01-01T00:00:00Z";
+
 export function exportPath(format: "csv" | "ndjson", filter: EventFilter, range: EventRange): string {
-  return withQuery(`/api/v1/events/message.${format}`, { ...timesOf(range), ...filter });
+  return withQuery(`/events/message.${format}`, { ...timesOf(range), ...filter });
 }
 
 export function streamPath(filter: EventFilter): string {
-  return withQuery("/api/v1/events/stream", filter);
+  return withQuery("/events/stream", filter);
+}
+
+/** A stream that goes on behind an event that it gave; an empty id: behind what is stored now. */
+export function behind(stream: string, lastId: string): string {
+  if (lastId === "") return stream;
+  return `${stream}${stream.includes("?") ? "&" : "?"}${new URLSearchParams({ last_event_id: lastId })}`;
 }
 
 function timesOf(range: EventRange): { readonly from: string; readonly to: string } {

@@ -9,6 +9,8 @@ type MetricRow = Readonly<Record<string, string | number | null>>;
 
 export interface Counts {
   readonly rows: readonly MetricRow[];
+  /** Asked for from then on: of what is no longer kept there are no rows. */
+  readonly fromMs: number;
   /** Between 0 and 1 while what the counts are made of is being read: they are too low. */
   readonly progress: number | undefined;
 }
@@ -30,12 +32,26 @@ export interface CountsQuestion {
 const LOOK_AGAIN_MS = 10_000;
 const SPARK_DAYS = 7;
 const MOST_DOMAINS = 10_000;
+/** Before any event. */
+const EARLIEST_MS = Date.UTC(2000);
 
 export function countsQuery(question: CountsQuestion) {
   return queryOptions({
     queryKey: ["metrics", question],
     queryFn: ({ signal }) => count(question, { from: Date.now() - question.lastMs, to: undefined }, signal),
     refetchInterval: LOOK_AGAIN_MS,
+  });
+}
+
+/** Whether anything was counted before a time. */
+export function countedBeforeQuery(metrics: readonly string[], beforeMs: number) {
+  return queryOptions({
+    queryKey: ["metrics", "before", metrics, beforeMs],
+    queryFn: async ({ signal }) => {
+      const { rows } = await count({ by: "", metrics }, { from: EARLIEST_MS, to: beforeMs }, signal);
+      return metrics.some((name) => numberIn(rows[0], name) > 0);
+    },
+    staleTime: Number.POSITIVE_INFINITY,
   });
 }
 
@@ -53,7 +69,7 @@ async function count(
     limit,
   });
   const { results, incomplete } = await callApi<CountsReply>(path, { signal });
-  return { rows: results, progress: incomplete?.progress };
+  return { rows: results, fromMs: from, progress: incomplete?.progress };
 }
 
 /** People's clicks by tracking domain on each of the last seven days, the oldest first: a question a day, whatever the number of domains. */

@@ -1,10 +1,13 @@
-/** Webhooks, the batches that failed, and what is sent again. */
+/** Webhooks, their last batches, and what is sent again. */
 import { queryOptions } from "@tanstack/react-query";
 
 import { callApi, callForResults, withQuery } from "./client.ts";
 
 export type WebhookKind = "events" | "operational";
 export type AuthType = "none" | "basic" | "oauth2";
+
+/** What the API shows in place of a secret; sent back, it leaves the secret as it is. */
+export const MASK = "********";
 
 export interface Webhook {
   readonly id: string;
@@ -15,8 +18,18 @@ export interface Webhook {
   readonly active: boolean;
   readonly inactive_reason?: string;
   readonly auth_type: AuthType;
+  /** Of `basic`; the password is masked. */
+  readonly auth_credentials?: { readonly username?: string; readonly password?: string };
+  /** Of `oauth2`; secret fields are masked. */
+  readonly auth_request_details?: {
+    readonly url?: string;
+    readonly body?: Readonly<Record<string, string | number | boolean>>;
+  };
   /** Values are masked. */
   readonly custom_headers: Readonly<Record<string, string>>;
+  /** Everybody's events, but those of the exceptions; else its owner's alone. */
+  readonly all_subaccounts: boolean;
+  readonly exception_subaccounts: readonly number[];
   readonly subaccount_id?: number;
   /** As `2026-11-22 21:00:00`, in UTC. */
   readonly last_successful?: string;
@@ -31,6 +44,8 @@ export interface Batch {
   readonly response_code?: string;
   readonly failure_code?: string;
   readonly latency: number;
+  /** Of a batch that is among the last that arrived. */
+  readonly events?: number;
 }
 
 export interface Replay {
@@ -52,6 +67,7 @@ export interface WebhookRequest {
   readonly auth_type: AuthType;
   readonly auth_credentials?: { readonly username: string; readonly password: string };
   readonly auth_request_details?: { readonly url: string; readonly body: Readonly<Record<string, string>> };
+  readonly custom_headers: Readonly<Record<string, string>>;
 }
 
 /** What to send again: everything from a time on, or one dead batch. */
@@ -82,10 +98,10 @@ export const webhookQueries = {
           callForResults<readonly Batch[]>(withQuery(`${pathOf(id)}/batch-status`, { state, limit: 100 }), {
             signal,
           });
-        // Dead ones are kept longer than a day, and asked for by name.
-        const [recent, dead] = await Promise.all([read(""), read("dead")]);
-        const known = new Set(recent.map(({ batch_id }) => batch_id));
-        return [...recent, ...dead.filter(({ batch_id }) => !known.has(batch_id))];
+        // Those that arrived at once, and dead ones of more than a day ago, are asked for by name.
+        const lists = await Promise.all([read(""), read("dead"), read("delivered")]);
+        const byId = new Map(lists.flat().map((batch) => [batch.batch_id, batch]));
+        return [...byId.values()].sort((a, b) => b.ts.localeCompare(a.ts));
       },
       refetchInterval: LOOK_AGAIN_MS,
     }),
@@ -108,7 +124,7 @@ export function createWebhook(
 
 export function updateWebhook(
   webhook: Webhook,
-  change: Partial<Pick<Webhook, "name" | "target" | "events" | "active">>,
+  change: Partial<Omit<WebhookRequest, "kind"> & { readonly active: boolean }>,
 ): Promise<unknown> {
   return callFor("PUT", webhook, "", change);
 }

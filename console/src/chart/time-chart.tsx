@@ -8,10 +8,11 @@ import { type Colors, useColors } from "./colors.ts";
 export interface ChartData {
   /** In seconds, ascending. */
   readonly times: readonly number[];
-  readonly opens: readonly number[];
+  /** `null`: nothing is known of that time. The lines have a gap there. */
+  readonly opens: readonly (number | null)[];
   /** Those that the line leaves out, too; absent: it leaves none out. */
-  readonly allOpens: readonly number[] | undefined;
-  readonly clicks: readonly number[];
+  readonly allOpens: readonly (number | null)[] | undefined;
+  readonly clicks: readonly (number | null)[];
 }
 
 const HEIGHT = 240;
@@ -77,7 +78,8 @@ function optionsOf(
   return {
     width,
     height: HEIGHT,
-    padding: [12, 8, 0, 0],
+    // Room for the half of a date that stands at the right end.
+    padding: [12, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { y: { range: ({ data }) => [0, highest(data) * 1.05] } },

@@ -1,5 +1,5 @@
 /** Buttons and links that look like them. One primary action on a page at most. */
-import type { AnchorHTMLAttributes, ButtonHTMLAttributes, ReactNode } from "react";
+import type { ButtonHTMLAttributes, ReactNode } from "react";
 import { Link } from "wouter";
 
 type Look = "primary" | "plain" | "danger" | "quiet";
@@ -45,18 +45,5 @@ export function ButtonLink({
     <Link href={href} className={`${SHAPE} ${LOOKS[look]}`}>
       {children}
     </Link>
-  );
-}
-
-/** A link to something that is no page of the console: a file to be saved. */
-export function ButtonAnchor({
-  look = "plain",
-  children,
-  ...rest
-}: AnchorHTMLAttributes<HTMLAnchorElement> & { readonly look?: Look }) {
-  return (
-    <a {...rest} className={`${SHAPE} ${LOOKS[look]}`}>
-      {children}
-    </a>
   );
 }

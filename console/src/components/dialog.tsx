@@ -1,5 +1,5 @@
 /** Dialogs and drawers on the browser's own `<dialog>`: it keeps the focus inside, and Escape closes it. */
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type MouseEvent, type ReactNode, type SyntheticEvent, useEffect, useId, useRef } from "react";
 
 import { Button } from "./button.tsx";
 
@@ -9,11 +9,12 @@ interface DialogProps {
   readonly children: ReactNode;
 }
 
-export function Dialog(props: DialogProps) {
+/** `isKept`: it has what cannot be had again, and its own buttons alone close it. */
+export function Dialog(props: DialogProps & { readonly isKept?: boolean }) {
   return (
     <Modal
       {...props}
-      className="m-auto w-[min(480px,calc(100vw-24px))] rounded-2 border border-line bg-raised p-5"
+      className="m-auto w-[min(480px,calc(100%-24px))] rounded-2 border border-line bg-raised p-5"
     />
   );
 }
@@ -24,7 +25,7 @@ export function Drawer(props: DialogProps) {
     <Modal
       {...props}
       hasClose
-      className="arriving m-0 ml-auto h-dvh max-h-dvh w-[min(560px,100vw)] max-w-none border-l border-line bg-raised p-5"
+      className="arriving m-0 ml-auto h-dvh max-h-dvh w-[min(560px,100%)] max-w-none border-l border-line bg-raised p-5"
     />
   );
 }
@@ -35,8 +36,11 @@ function Modal({
   children,
   className,
   hasClose = false,
-}: DialogProps & { readonly className: string; readonly hasClose?: boolean }) {
+  isKept = false,
+}: DialogProps & { readonly className: string; readonly hasClose?: boolean; readonly isKept?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  // A text that is marked up to beside the dialog ends there with a click, too.
+  const isPressedOutside = useRef(false);
   const titleId = useId();
   useEffect(() => {
     const shown = dialog.current;
@@ -51,10 +55,14 @@ function Modal({
       className={className}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        if (!isKept) onClose();
+      }}
+      onClose={isKept ? openAgain : undefined}
+      onPointerDown={(event) => {
+        isPressedOutside.current = isBeside(event, dialog.current);
       }}
       onClick={(event) => {
-        if (event.target === dialog.current && isOutside(event, dialog.current)) onClose();
+        if (!isKept && isPressedOutside.current && isBeside(event, dialog.current)) onClose();
       }}
     >
       <div className="mb-3 flex items-start justify-between gap-4">
@@ -72,7 +80,17 @@ function Modal({
   );
 }
 
-function isOutside({ clientX, clientY }: { clientX: number; clientY: number }, dialog: HTMLElement): boolean {
+/** For `close`: Chromium lets nobody prevent the second Escape in a row. */
+export function openAgain({ currentTarget: dialog }: SyntheticEvent<HTMLDialogElement>): void {
+  if (dialog.isConnected && !dialog.open) dialog.showModal();
+}
+
+/** On its backdrop, which counts as the dialog itself. */
+function isBeside(
+  { target, clientX, clientY }: MouseEvent<HTMLElement>,
+  dialog: HTMLElement | null,
+): boolean {
+  if (dialog === null || target !== dialog) return false;
   const { left, right, top, bottom } = dialog.getBoundingClientRect();
   return clientX < left || clientX > right || clientY < top || clientY > bottom;
 }

@@ -67,6 +67,32 @@ export function TextField({
   );
 }
 
+/** Above a list: narrows it with every letter. */
+export function SearchField({
+  label,
+  placeholder = label,
+  value,
+  onSearch,
+}: {
+  readonly label: string;
+  readonly placeholder?: string;
+  readonly value: string;
+  readonly onSearch: (text: string) => void;
+}) {
+  return (
+    <div className="min-w-48 flex-1 max-sm:basis-full sm:max-w-80">
+      <TextField
+        label={label}
+        bare
+        type="search"
+        placeholder={placeholder}
+        value={value}
+        onChange={(event) => onSearch(event.target.value)}
+      />
+    </div>
+  );
+}
+
 export function TextArea({
   label,
   help,

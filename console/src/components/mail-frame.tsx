@@ -4,14 +4,16 @@
  */
 import { useEffect, useRef } from "react";
 
+import type { IsTracked } from "../tracked-url.ts";
+
 const MARKS = `
 <style>
+  html { padding: 12px; }
   [data-link] { text-decoration: underline; outline: 2px dashed #a62b1f; outline-offset: 1px; }
   [data-link="tracked"] { outline: 2px solid #2454c6; }
   a[data-link]:not([style*="color"]) { color: #0000ee; }
   img { display: inline-block; min-width: 1px; background: #eef0f3; outline: 1px solid #d5d9de; }
 </style>`;
-const TRACKED = /^https?:\/\/[^/]+\/e\//;
 
 /** What the policy does not stop: these may look up a name or open a connection without a request. */
 const NEVER_SHOWN = "script, link, meta, base, iframe, frame, object, embed, portal";
@@ -26,7 +28,11 @@ const REACHING = new Set([
  * Parsed where nothing of it is loaded, by the frame's own parser, which minds the frame's policy and not the page's.
  * What could reach anybody is left out.
  */
-function harmless(html: string, { DOMParser: Parser }: Pick<typeof globalThis, "DOMParser">): string {
+function harmless(
+  html: string,
+  isTracked: IsTracked,
+  { DOMParser: Parser }: Pick<typeof globalThis, "DOMParser">,
+): string {
   const mail = new Parser().parseFromString(html, "text/html");
   for (const element of mail.querySelectorAll(NEVER_SHOWN)) element.remove();
   for (const element of mail.querySelectorAll("*")) {
@@ -35,25 +41,34 @@ function harmless(html: string, { DOMParser: Parser }: Pick<typeof globalThis, "
       if (REACHING.has(name) || name.startsWith("on")) element.removeAttribute(name);
     }
     if (target === null) continue;
-    element.setAttribute("data-link", TRACKED.test(target) ? "tracked" : "other");
+    element.setAttribute("data-link", isTracked(target) ? "tracked" : "other");
     element.setAttribute("title", target);
   }
   return mail.documentElement.innerHTML;
 }
 
-export function MailFrame({ html, title }: { readonly html: string; readonly title: string }) {
+export function MailFrame({
+  html,
+  isTracked,
+  title,
+}: {
+  readonly html: string;
+  readonly isTracked: IsTracked;
+  readonly title: string;
+}) {
   const frame = useRef<HTMLIFrameElement>(null);
   useEffect(() => {
     const shown = frame.current;
     if (shown === null) return;
     const fill = () => {
       const window = shown.contentWindow as (Window & typeof globalThis) | null;
-      if (window !== null) window.document.documentElement.innerHTML = harmless(html, window) + MARKS;
+      if (window !== null)
+        window.document.documentElement.innerHTML = harmless(html, isTracked, window) + MARKS;
     };
     if (shown.contentDocument?.readyState === "complete" && shown.contentDocument.title === "Mail") fill();
     shown.addEventListener("load", fill);
     return () => shown.removeEventListener("load", fill);
-  }, [html]);
+  }, [html, isTracked]);
   return (
     <iframe
       ref={frame}

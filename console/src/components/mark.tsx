@@ -12,8 +12,8 @@ const COLORS: Readonly<Record<MarkKind, string>> = {
 
 export function Mark({ kind, children }: { readonly kind: MarkKind; readonly children: ReactNode }) {
   return (
-    <span className="inline-flex min-w-0 max-w-full items-center gap-2 align-top">
-      <svg viewBox="0 0 12 12" aria-hidden="true" className={`size-3 shrink-0 ${COLORS[kind]}`}>
+    <span className="inline-flex min-w-0 max-w-full items-start gap-2 align-top">
+      <svg viewBox="0 0 12 12" aria-hidden="true" className={`mt-1 size-3 shrink-0 ${COLORS[kind]}`}>
         <Shape kind={kind} />
       </svg>
       <span className="min-w-0 overflow-hidden text-ellipsis">{children}</span>

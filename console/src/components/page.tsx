@@ -3,12 +3,15 @@ import { type ReactNode, useEffect, useRef } from "react";
 
 export function Page({
   title,
+  beside,
   documentTitle,
   about,
   actions,
   children,
 }: {
   readonly title: ReactNode;
+  /** On the title's line. */
+  readonly beside?: ReactNode;
   readonly documentTitle: string;
   readonly about?: ReactNode;
   readonly actions?: ReactNode;
@@ -24,9 +27,12 @@ export function Page({
     <div className="mx-auto max-w-page px-4 pt-5 pb-16 sm:px-6 lg:px-8">
       <div className="mb-5 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
         <div className="min-w-0">
-          <h1 ref={heading} tabIndex={-1} className="min-w-0 outline-none">
-            {title}
-          </h1>
+          <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <h1 ref={heading} tabIndex={-1} className="min-w-0 outline-none">
+              {title}
+            </h1>
+            {beside}
+          </div>
           {about !== undefined && <div className="mt-1 max-w-prose text-soft">{about}</div>}
         </div>
         {actions !== undefined && <div className="flex flex-wrap gap-2">{actions}</div>}
@@ -36,22 +42,34 @@ export function Page({
   );
 }
 
-/** Its title stands at the side where there is room, above otherwise and always when the section needs the width. */
+/**
+ * Its title stands at the side where there is room, above otherwise and always when the section needs the width. One with an
+ * id is where an address with that fragment leads.
+ */
 export function Section({
+  id,
   title,
   about,
   actions,
   isWide = false,
   children,
 }: {
+  readonly id?: string;
   readonly isWide?: boolean;
   readonly title: string;
   readonly about?: ReactNode;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
 }) {
+  const section = useRef<HTMLElement>(null);
+  // The browser itself has looked for it before it was there.
+  useEffect(() => {
+    if (id !== undefined && location.hash === `#${id}`) section.current?.scrollIntoView();
+  }, [id]);
   return (
     <section
+      ref={section}
+      id={id}
       className={`mt-6 border-t border-line pt-5 ${isWide ? "" : "xl:grid xl:grid-cols-[224px_minmax(0,1fr)] xl:gap-x-8"}`}
     >
       <div className={`mb-3 ${isWide ? "flex flex-wrap items-start justify-between gap-x-6 gap-y-2" : ""}`}>

@@ -5,6 +5,8 @@
 import type { KeyboardEvent, MouseEvent, ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 
+import { SelectField } from "./field.tsx";
+
 /** Where a cell stands on a phone; absent: not at all. */
 type Place = "title" | "aside" | "below" | "below-aside";
 
@@ -16,6 +18,7 @@ export interface Column<Row> {
   readonly width?: string;
   readonly place?: Place;
   readonly isNumber?: boolean;
+  /** Its head is a word then. */
   readonly isSortable?: boolean;
 }
 
@@ -33,7 +36,7 @@ export interface TableProps<Row> {
   /** Of the page or drawer that a row opens. The first column's content is the link. */
   readonly rowHref?: (row: Row) => string;
   readonly sort?: Sort;
-  readonly onSort?: (by: string) => void;
+  readonly onSort?: (sort: Sort) => void;
   /** The row whose drawer is open. */
   readonly selected?: string | undefined;
 }
@@ -48,19 +51,48 @@ const PLACES: Readonly<Record<Place, string>> = {
 export function Table<Row>(props: TableProps<Row>) {
   const { label, columns, rows, rowKey } = props;
   return (
-    <table role="table" aria-label={label} className="w-full table-fixed border-t border-line max-sm:block">
-      <colgroup className="max-sm:hidden">
-        {columns.map(({ id, width = "" }) => (
-          <col key={id} className={width} />
-        ))}
-      </colgroup>
-      <Head {...props} />
-      <tbody role="rowgroup" className="max-sm:block" onKeyDown={moveByArrows}>
-        {rows.map((row) => (
-          <Row key={rowKey(row)} row={row} {...props} />
-        ))}
-      </tbody>
-    </table>
+    <>
+      <SortField {...props} />
+      <table role="table" aria-label={label} className="w-full table-fixed border-t border-line max-sm:block">
+        <colgroup className="max-sm:hidden">
+          {columns.map(({ id, width = "" }) => (
+            <col key={id} className={width} />
+          ))}
+        </colgroup>
+        <Head {...props} />
+        <tbody role="rowgroup" className="max-sm:block" onKeyDown={moveByArrows}>
+          {rows.map((row) => (
+            <Row key={rowKey(row)} row={row} {...props} />
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+const DOWN = "-";
+
+/** Where the head, with its buttons, is not shown. */
+function SortField<Row>({ columns, sort, onSort }: TableProps<Row>) {
+  if (sort === undefined || onSort === undefined) return null;
+  const choices = columns
+    .filter(({ isSortable = false }) => isSortable)
+    .flatMap(({ id, head }) => [
+      { value: id, label: `Sort by ${String(head).toLowerCase()}` },
+      { value: `${DOWN}${id}`, label: `Sort by ${String(head).toLowerCase()}, descending` },
+    ]);
+  return (
+    <div className="mb-4 sm:hidden">
+      <SelectField
+        label="Sort"
+        bare
+        value={`${sort.descending ? DOWN : ""}${sort.by}`}
+        onChange={({ target: { value } }) =>
+          onSort({ by: value.replace(DOWN, ""), descending: value.startsWith(DOWN) })
+        }
+        choices={choices}
+      />
+    </div>
   );
 }
 
@@ -80,7 +112,11 @@ function Head<Row>({ columns, sort, onSort }: TableProps<Row>) {
               className={`truncate py-2 pr-4 font-medium last:pr-2 first:pl-2 ${isNumber ? "text-right" : ""}`}
             >
               {isSortable ? (
-                <button type="button" className="hover:text-ink" onClick={() => onSort?.(id)}>
+                <button
+                  type="button"
+                  className="hover:text-ink"
+                  onClick={() => onSort?.({ by: id, descending: order === "ascending" })}
+                >
                   {head} <span aria-hidden="true">{isSorted ? (sort.descending ? "↓" : "↑") : ""}</span>
                 </button>
               ) : (

@@ -28,7 +28,7 @@ export function AddDomain() {
     >
       <ol className="max-w-[760px]">
         {name === "" ? (
-          <NameStep onAdded={(domain) => url.set({ name: domain }, { replace: false })} />
+          <NameStep onAdded={(domain) => url.choose({ name: domain })} />
         ) : (
           <Added name={name} />
         )}

@@ -4,33 +4,23 @@ import { type FormEvent, useState } from "react";
 import { Link } from "wouter";
 
 import { useOwnerName, useSubaccounts } from "../api/subaccounts.ts";
-import {
-  type AuthType,
-  createWebhook,
-  type WebhookKind,
-  type WebhookRequest,
-  webhookQueries,
-} from "../api/webhooks.ts";
+import { createWebhook, type WebhookKind, type WebhookRequest, webhookQueries } from "../api/webhooks.ts";
 import { Button, ButtonLink } from "../components/button.tsx";
 import { CopyButton } from "../components/copy.tsx";
 import { explain } from "../components/failure.tsx";
-import { SelectField, TextArea, TextField } from "../components/field.tsx";
+import { SelectField, TextField } from "../components/field.tsx";
 import { Page } from "../components/page.tsx";
 import { useSession } from "../session-context.ts";
+import { type AuthDraft, AuthFields, NO_AUTH, toAuthRequest } from "./webhook-auth.tsx";
 import { EventChoice, eventsOf, TargetField } from "./webhook-form.tsx";
 
-interface Draft {
+interface Draft extends AuthDraft {
   readonly name: string;
   readonly target: string;
   readonly kind: WebhookKind;
   readonly events: readonly string[];
   /** Empty: everybody's events. */
   readonly owner: string;
-  readonly auth: AuthType;
-  readonly username: string;
-  readonly password: string;
-  readonly tokenUrl: string;
-  readonly tokenFields: string;
 }
 
 const EMPTY: Draft = {
@@ -39,11 +29,7 @@ const EMPTY: Draft = {
   kind: "events",
   events: eventsOf("events"),
   owner: "",
-  auth: "none",
-  username: "",
-  password: "",
-  tokenUrl: "",
-  tokenFields: "grant_type=client_credentials\nclient_id=\nclient_secret=",
+  ...NO_AUTH,
 };
 
 export function AddWebhook() {
@@ -77,29 +63,8 @@ export function AddWebhook() {
 }
 
 function requestOf(draft: Draft): WebhookRequest {
-  const { name, target, kind, events, auth, username, password, tokenUrl, tokenFields } = draft;
-  return {
-    name: name.trim(),
-    target: target.trim(),
-    kind,
-    events,
-    auth_type: auth,
-    ...(auth === "basic" && { auth_credentials: { username, password } }),
-    ...(auth === "oauth2" && {
-      auth_request_details: { url: tokenUrl.trim(), body: fieldsOf(tokenFields) },
-    }),
-  };
-}
-
-/** `name=value` on each line. */
-function fieldsOf(text: string): Record<string, string> {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return Object.fromEntries(
-    lines.map((line) => {
-      const at = line.includes("=") ? line.indexOf("=") : line.length;
-      return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
-    }),
-  );
+  const { name, target, kind, events } = draft;
+  return { name: name.trim(), target: target.trim(), kind, events, ...toAuthRequest(draft) };
 }
 
 interface FormProps {
@@ -175,62 +140,6 @@ function OwnerField({ draft, set }: DraftProps) {
         ...[0, ...subaccounts.map(({ id }) => id)].map((id) => ({ value: String(id), label: ownerName(id) })),
       ]}
     />
-  );
-}
-
-function AuthFields({ draft, set }: DraftProps) {
-  return (
-    <>
-      <SelectField
-        label="Authentication"
-        help="Every batch is signed as well, so that the receiver can tell that it is from here."
-        value={draft.auth}
-        onChange={(event) => set({ auth: event.target.value as AuthType })}
-        choices={[
-          { value: "none", label: "None but the signature" },
-          { value: "basic", label: "Basic: a user name and a password" },
-          { value: "oauth2", label: "OAuth 2: an access token" },
-        ]}
-      />
-      {draft.auth === "basic" && (
-        <div className="grid gap-4 sm:grid-cols-2">
-          <TextField
-            label="User name"
-            required
-            autoComplete="off"
-            value={draft.username}
-            onChange={(event) => set({ username: event.target.value })}
-          />
-          <TextField
-            label="Password"
-            type="password"
-            autoComplete="new-password"
-            value={draft.password}
-            onChange={(event) => set({ password: event.target.value })}
-          />
-        </div>
-      )}
-      {draft.auth === "oauth2" && (
-        <>
-          <TextField
-            label="Where tokens are asked for"
-            required
-            inputMode="url"
-            placeholder="https://auth.example.com/token"
-            value={draft.tokenUrl}
-            onChange={(event) => set({ tokenUrl: event.target.value })}
-          />
-          <TextArea
-            label="What is sent there"
-            help="A name and a value on each line."
-            required
-            rows={4}
-            value={draft.tokenFields}
-            onChange={(event) => set({ tokenFields: event.target.value })}
-          />
-        </>
-      )}
-    </>
   );
 }
 

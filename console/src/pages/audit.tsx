@@ -6,8 +6,9 @@ import { useOwnerName } from "../api/subaccounts.ts";
 import { Button } from "../components/button.tsx";
 import { Drawer } from "../components/dialog.tsx";
 import { Failure, Note } from "../components/failure.tsx";
-import { SelectField, TextField } from "../components/field.tsx";
+import { SearchField, SelectField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
+import { Middle } from "../components/middle.tsx";
 import { Loading, Page } from "../components/page.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { At } from "../components/time.tsx";
@@ -23,7 +24,7 @@ export function Audit() {
     <Page
       title="Audit trail"
       documentTitle="Audit trail"
-      about="Every change through the API and this console, and every sign-in. Commands that work on the data directory itself leave no entry."
+      about="Every change through the API, this console and the command line, and every sign-in."
     >
       <Filters url={url} />
       {rows === undefined ? (
@@ -66,21 +67,17 @@ export function Audit() {
 function Filters({ url }: { readonly url: UrlState }) {
   return (
     <search className="mb-4 flex flex-wrap gap-3">
-      <div className="min-w-48 flex-1 sm:max-w-80">
-        <TextField
-          label="Search by what was changed"
-          bare
-          type="search"
-          placeholder="A domain, a key's id, a path"
-          value={url.get("q")}
-          onChange={(event) => url.set({ q: event.target.value })}
-        />
-      </div>
+      <SearchField
+        label="Search by what was changed"
+        placeholder="A domain, a key's id, a path"
+        value={url.get("q")}
+        onSearch={(q) => url.set({ q })}
+      />
       <SelectField
         label="Kind"
         bare
         value={url.get("kind")}
-        onChange={(event) => url.set({ kind: event.target.value })}
+        onChange={(event) => url.choose({ kind: event.target.value })}
         choices={[
           { value: "", label: "Everything" },
           { value: "change", label: "Changes" },
@@ -94,18 +91,23 @@ function Filters({ url }: { readonly url: UrlState }) {
 
 const PAST: Readonly<Record<string, string>> = {
   Associate: "Associated",
+  Block: "Blocked",
   Bring: "Brought",
   Create: "Created",
   Delete: "Deleted",
   Erase: "Erased",
+  Export: "Exported",
   Have: "Had",
   Make: "Made",
+  Release: "Released",
   Remove: "Removed",
   Revoke: "Revoked",
   Rotate: "Rotated",
   Send: "Sent",
   Sign: "Signed",
+  Switch: "Switched",
   Take: "Took",
+  Unblock: "Unblocked",
   Update: "Updated",
   Validate: "Validated",
   Verify: "Verified",
@@ -118,11 +120,13 @@ function inThePast(action: string): string {
 }
 
 /** Who it was, as far as that is known. */
-function who({ key_label, kind }: AuditEntry): string {
-  return key_label ?? (kind === "sign_in_failed" ? "Unknown key" : "");
+function who({ key_label, via }: AuditEntry): string {
+  return key_label ?? (via === "server" ? "Waypost" : "Unknown key");
 }
 
-/** What it was done to: the end of the path says it. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What it was done to: by its name, and by the end of the path unless that tells nobody anything. */
 function subject({ path, fields, kind }: AuditEntry): string {
   if (kind !== "change") return "";
   const named = ["domain", "label", "name"]
@@ -130,7 +134,8 @@ function subject({ path, fields, kind }: AuditEntry): string {
     .find((value) => typeof value === "string");
   // What comes behind the name, the action says.
   const [, , , , id] = path.split("/");
-  return [id, named].filter((part) => part !== undefined && part !== "").join(" ");
+  const isOpaque = named !== undefined && UUID.test(id ?? "");
+  return [isOpaque ? "" : id, named].filter((part) => part !== undefined && part !== "").join(" ");
 }
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
@@ -141,7 +146,7 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
     cell: ({ action, kind }) =>
       kind === "sign_in_failed" ? <Mark kind="bad">{action}</Mark> : inThePast(action),
   },
-  { id: "subject", head: "Of", place: "below", cell: subject },
+  { id: "subject", head: "Of", place: "below", cell: (entry) => <Middle text={subject(entry)} /> },
   { id: "who", head: "Key", width: "w-40", place: "aside", cell: who },
   { id: "address", head: "From", width: "w-36", cell: ({ ip_address }) => ip_address },
   {
@@ -156,6 +161,8 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
 const VIA = {
   key: "A program, or curl, with the key",
   session: "The console",
+  command_line: "The command line, on the server itself",
+  server: "Nobody asked: Waypost did it by itself",
   none: "Nobody known",
 } as const;
 

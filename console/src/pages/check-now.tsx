@@ -15,11 +15,11 @@ export function CheckNow({ domain }: { readonly domain: TrackingDomain }) {
   });
   if (!mayManage) return null;
   return (
-    <div>
+    <div className="flex items-center gap-3">
       <Button onClick={() => check.mutate()} busy={check.isPending ? "Looking …" : undefined}>
         Check now
       </Button>
-      <span className="ml-3 text-soft" role="status">
+      <span className="min-w-0 text-soft" role="status">
         {check.isSuccess && "It works."}
         {check.isError && explain(check.error)}
         {check.isIdle && "If it fails, new links stop using the domain at once."}

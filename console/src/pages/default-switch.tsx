@@ -11,16 +11,16 @@ import { useMay } from "../session-context.ts";
 
 interface DefaultSwitchProps {
   readonly domain: TrackingDomain;
-  /** All that the key may see; `undefined` while they are not known. */
-  readonly domains: readonly TrackingDomain[] | undefined;
+  /** Of every owner that the key may see; `undefined` while they are not known. */
+  readonly defaults: readonly TrackingDomain[] | undefined;
 }
 
-export function DefaultSwitch({ domain, domains }: DefaultSwitchProps) {
+export function DefaultSwitch({ domain, defaults }: DefaultSwitchProps) {
   const mayManage = useMay("tracking_domains/manage");
   const ownerName = useOwnerName();
   const [isAsking, setIsAsking] = useState(false);
   const owner = domain.subaccount_id === undefined ? "the primary account" : ownerName(domain.subaccount_id);
-  const former = defaultOf(ownerOf(domain), domains);
+  const former = defaultOf(ownerOf(domain), defaults);
   return (
     <div>
       <p>
@@ -28,7 +28,7 @@ export function DefaultSwitch({ domain, domains }: DefaultSwitchProps) {
           ? `${domain.domain} is the default of ${owner}: mail that names no other tracking domain uses it.`
           : former !== undefined
             ? `The default of ${owner} is ${former.domain}.`
-            : domains !== undefined && `There is no default of ${owner} yet: ${withoutDefault(domain)}`}
+            : defaults !== undefined && `There is no default of ${owner} yet: ${withoutDefault(domain)}`}
       </p>
       {mayManage && (
         <div className="mt-3">
@@ -47,9 +47,9 @@ export function DefaultSwitch({ domain, domains }: DefaultSwitchProps) {
 
 function defaultOf(
   owner: number,
-  domains: readonly TrackingDomain[] | undefined,
+  defaults: readonly TrackingDomain[] | undefined,
 ): TrackingDomain | undefined {
-  return domains?.find((other) => other.default && ownerOf(other) === owner);
+  return defaults?.find((other) => ownerOf(other) === owner);
 }
 
 /** A subaccount falls back on the primary account, whose domains its own keys do not see. */

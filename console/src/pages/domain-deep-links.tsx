@@ -11,8 +11,7 @@ import { useMay } from "../session-context.ts";
 
 export function DeepLinks({ domain }: { readonly domain: TrackingDomain }) {
   const files = useQuery(domainQueries.deepLinks(domain.domain));
-  if (files.data !== undefined)
-    return <Editor key={files.dataUpdatedAt} domain={domain} files={files.data} />;
+  if (files.data !== undefined) return <Editor key={domain.domain} domain={domain} files={files.data} />;
   if (files.error === null) return <Loading rows={2} what="the files" />;
   return (
     <Failure what="The files could not be loaded." error={files.error} retry={() => void files.refetch()} />
@@ -26,39 +25,53 @@ const EXAMPLES = {
     '[{"relation": ["delegate_permission/common.handle_all_urls"], "target": {"namespace": "android_app", "package_name": "com.example.app", "sha256_cert_fingerprints": ["…"]}}]',
 };
 
+/** Both files as they stand in their fields. */
+interface Texts {
+  readonly apple: string;
+  readonly android: string;
+}
+
+/** Shows the files as they are until somebody types: from then on what was typed stays, whatever is loaded meanwhile. */
 function Editor({ domain, files }: { readonly domain: TrackingDomain; readonly files: DeepLinkFiles }) {
   const mayManage = useMay("tracking_domains/manage");
-  const [apple, setApple] = useState(pretty(files.apple_app_site_association));
-  const [android, setAndroid] = useState(pretty(files.assetlinks));
+  const [draft, setDraft] = useState<Texts>();
+  const texts = draft ?? {
+    apple: pretty(files.apple_app_site_association),
+    android: pretty(files.assetlinks),
+  };
   const queries = useQueryClient();
   const save = useMutation({
-    mutationFn: () =>
+    mutationFn: ({ apple, android }: Texts) =>
       saveDeepLinks(domain, {
         apple_app_site_association: parse(apple).value,
         assetlinks: parse(android).value,
       }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: domainQueries.deepLinks(domain.domain).queryKey }),
+    onSuccess: async (_reply, saved) => {
+      await queries.invalidateQueries({ queryKey: domainQueries.deepLinks(domain.domain).queryKey });
+      // What was typed while the files were saved is a new draft.
+      setDraft((current) => (current === saved ? undefined : current));
+    },
   });
-  const problems = [parse(apple).problem, parse(android).problem];
+  const problems = [parse(texts.apple).problem, parse(texts.android).problem];
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    save.mutate();
+    save.mutate(texts);
   };
   return (
     <form onSubmit={submit}>
       <div className="grid gap-4 md:grid-cols-2">
         <FileField
           label="iOS: apple-app-site-association"
-          value={apple}
-          onChange={setApple}
+          value={texts.apple}
+          onChange={(apple) => setDraft({ ...texts, apple })}
           problem={problems[0]}
           example={EXAMPLES.apple}
           readOnly={!mayManage}
         />
         <FileField
           label="Android: assetlinks.json"
-          value={android}
-          onChange={setAndroid}
+          value={texts.android}
+          onChange={(android) => setDraft({ ...texts, android })}
           problem={problems[1]}
           example={EXAMPLES.android}
           readOnly={!mayManage}
@@ -74,7 +87,7 @@ function Editor({ domain, files }: { readonly domain: TrackingDomain; readonly f
             Save the files
           </Button>
           <span role="status" className={save.isError ? "text-bad" : "text-soft"}>
-            {save.isSuccess && "Saved. The edge serves them within a second."}
+            {save.isSuccess && draft === undefined && "Saved. The edge serves them within a second."}
             {save.isError && explain(save.error)}
           </span>
         </div>

@@ -1,23 +1,28 @@
 /** Deleting says what keeps working and what changes, and asks for the name. */
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useLocation } from "wouter";
 
 import { deleteDomain, domainQueries, ownerOf, type TrackingDomain } from "../api/domains.ts";
+import { clicksByDomainQuery } from "../api/metrics.ts";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { explain } from "../components/failure.tsx";
 import { TextField } from "../components/field.tsx";
+import { formatCount } from "../format.ts";
+import { useMay } from "../session-context.ts";
 
 interface DeleteProps {
   readonly domain: TrackingDomain;
-  /** `undefined` while they are not known. */
-  readonly others: readonly TrackingDomain[] | undefined;
+  /** Of every owner that the key may see; `undefined` while they are not known. */
+  readonly defaults: readonly TrackingDomain[] | undefined;
 }
 
 export function DeleteDomain(props: DeleteProps) {
   const { domain } = props;
   const [isAsking, setIsAsking] = useState(false);
+  // Before somebody asks, so that the question does not move under their hands.
+  const clicks = useClicksOfWeek(domain.domain);
   return (
     <div>
       <p className="max-w-prose">
@@ -29,12 +34,23 @@ export function DeleteDomain(props: DeleteProps) {
           Delete this domain …
         </Button>
       </div>
-      {isAsking && <Question {...props} onClose={() => setIsAsking(false)} />}
+      {isAsking && <Question {...props} clicks={clicks} onClose={() => setIsAsking(false)} />}
     </div>
   );
 }
 
-function Question({ domain, others, onClose }: DeleteProps & { readonly onClose: () => void }) {
+/** `undefined`: not known yet, or not for this key to know. */
+function useClicksOfWeek(domain: string): number | undefined {
+  const { data } = useQuery({ ...clicksByDomainQuery(), enabled: useMay("metrics/view") });
+  return data && (data.get(domain) ?? []).reduce((sum, count) => sum + count, 0);
+}
+
+interface QuestionProps extends DeleteProps {
+  readonly clicks: number | undefined;
+  readonly onClose: () => void;
+}
+
+function Question({ domain, defaults, clicks, onClose }: QuestionProps) {
   const [typed, setTyped] = useState("");
   const [, navigate] = useLocation();
   const queries = useQueryClient();
@@ -53,8 +69,9 @@ function Question({ domain, others, onClose }: DeleteProps & { readonly onClose:
   return (
     <Dialog title={`Delete ${domain.domain}?`} onClose={onClose}>
       <ul className="grid list-disc gap-1 pl-5">
-        <li>Links already sent keep working.</li>
-        <li>{newMail(domain, others)}</li>
+        <li>Links already sent keep working for as long as its DNS record points here.</li>
+        {clicks !== undefined && <li>{inUse(clicks)}</li>}
+        <li>{newMail(domain, defaults)}</li>
         <li>Sending domains that use it go back to the default.</li>
       </ul>
       <form onSubmit={submit} className="mt-4 grid gap-4">
@@ -81,19 +98,23 @@ function Question({ domain, others, onClose }: DeleteProps & { readonly onClose:
   );
 }
 
+/** What the record is still needed for. */
+function inUse(clicks: number): string {
+  return clicks === 0
+    ? "Nobody clicked on one in the last 7 days."
+    : `People clicked on them ${formatCount(clicks, "time")} in the last 7 days: without the record, such clicks lead nowhere.`;
+}
+
 /** What mail that would have used it uses instead. */
-function newMail(domain: TrackingDomain, others: readonly TrackingDomain[] | undefined): string {
+function newMail(domain: TrackingDomain, defaults: readonly TrackingDomain[] | undefined): string {
   const isUsable = (other: TrackingDomain) =>
-    other.default &&
-    other.domain !== domain.domain &&
-    other.status.verified &&
-    other.status.compliance_status !== "blocked";
+    other.domain !== domain.domain && other.status.verified && other.status.compliance_status !== "blocked";
   const next =
-    others?.find((other) => isUsable(other) && ownerOf(other) === ownerOf(domain)) ??
-    others?.find((other) => isUsable(other) && ownerOf(other) === 0);
+    defaults?.find((other) => isUsable(other) && ownerOf(other) === ownerOf(domain)) ??
+    defaults?.find((other) => isUsable(other) && ownerOf(other) === 0);
   if (next !== undefined) return `New mail that would have used it will use ${next.domain}.`;
   // A subaccount's key does not see the primary account's, nor does anybody see what has not come yet.
-  return others === undefined || domain.subaccount_id !== undefined
+  return defaults === undefined || domain.subaccount_id !== undefined
     ? "New mail that would have used it goes out untracked, unless there is another default."
     : "New mail that would have used it goes out untracked: there is no other default.";
 }

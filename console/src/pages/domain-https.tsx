@@ -6,7 +6,7 @@ import {
   bringCertificate,
   type Certificate,
   certificateQuery,
-  type DomainStatus,
+  type DomainCheck,
   domainQueries,
   removeCertificate,
   type TrackingDomain,
@@ -16,20 +16,28 @@ import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { explain, Failure } from "../components/failure.tsx";
 import { CheckField, TextArea } from "../components/field.tsx";
-import { Mark, type MarkKind } from "../components/mark.tsx";
+import { Mark } from "../components/mark.tsx";
 import { Loading } from "../components/page.tsx";
 import { Ago, At, useNow } from "../components/time.tsx";
 import { daysUntil, expiresSoon } from "../domain-state.ts";
 import { formatCount } from "../format.ts";
 import { useMay } from "../session-context.ts";
+import { OrderState, Renew } from "./certificate-order.tsx";
 
-export function Https({ domain }: { readonly domain: TrackingDomain }) {
+export function Https({
+  domain,
+  newest,
+}: {
+  readonly domain: TrackingDomain;
+  readonly newest: DomainCheck | undefined;
+}) {
   const certificate = useQuery(certificateQuery(domain.domain));
   const mayManage = useMay("tracking_domains/manage");
   return (
     <div className="grid max-w-prose gap-4">
       <SecureSwitch domain={domain} />
-      <OrderState domain={domain} />
+      <OrderState domain={domain} newest={newest} />
+      <NotReached domain={domain} />
       {certificate.data === undefined ? (
         certificate.error === null ? (
           <Loading rows={1} what="the certificate" />
@@ -51,7 +59,7 @@ export function Https({ domain }: { readonly domain: TrackingDomain }) {
         <CertificateFacts certificate={certificate.data} />
       )}
       {mayManage && certificate.data !== undefined && (
-        <CertificateActions domain={domain} hasOne={certificate.data !== null} />
+        <CertificateActions domain={domain} certificate={certificate.data} />
       )}
     </div>
   );
@@ -82,29 +90,17 @@ function SecureSwitch({ domain }: { readonly domain: TrackingDomain }) {
   );
 }
 
-const ORDER_WORDS: Readonly<
-  Record<Exclude<NonNullable<DomainStatus["tls_status"]>, "valid">, readonly [MarkKind, string]>
-> = {
-  unknown: ["wait", "Waypost orders a certificate as soon as the domain is verified."],
-  pending: ["wait", "A certificate is on order. Links use https once this domain is reached with it."],
-  failed: ["bad", "The last order failed. Waypost tries again by itself; the status above says why."],
-  unavailable: ["bad", "The certificate authority refuses this name."],
-  expired: ["bad", "The certificate has ended: new links use http until there is another."],
-};
-
-/** How it stands with the certificate that Waypost orders by itself. A good one speaks for itself. */
-function OrderState({
-  domain: { secure, status, uses_managed_certificate },
-}: {
-  readonly domain: TrackingDomain;
-}) {
-  const { tls_status } = status;
-  if (!secure || uses_managed_certificate !== true || tls_status === undefined || tls_status === "valid")
-    return null;
-  const [kind, text] = ORDER_WORDS[tls_status];
+/** Of a domain without an order: an order's state says the rest by itself. */
+function NotReached({ domain: { secure, status, usesHttpForNow } }: { readonly domain: TrackingDomain }) {
+  const { verified, tls_status } = status;
+  const isTold = tls_status !== undefined && tls_status !== "valid";
+  if (!secure || !verified || usesHttpForNow !== true || isTold) return null;
   return (
     <p>
-      <Mark kind={kind}>{text}</Mark>
+      <Mark kind="wait">
+        No check has reached this installation over https yet, or not the last ones: new links use http for
+        now. Check now, above, looks again and says what it saw.
+      </Mark>
     </p>
   );
 }
@@ -137,23 +133,26 @@ function CertificateFacts({ certificate }: { readonly certificate: Certificate }
 
 function CertificateActions({
   domain,
-  hasOne,
+  certificate,
 }: {
   readonly domain: TrackingDomain;
-  readonly hasOne: boolean;
+  readonly certificate: Certificate | null;
 }) {
   const [open, setOpen] = useState<"bring" | "remove">();
   const close = () => setOpen(undefined);
   return (
-    <div className="flex flex-wrap gap-2">
-      <Button onClick={() => setOpen("bring")}>
-        {hasOne ? "Replace the certificate" : "Bring a certificate"}
-      </Button>
-      {hasOne && (
-        <Button look="danger" onClick={() => setOpen("remove")}>
-          Remove it …
+    <div>
+      <div className="flex flex-wrap gap-2">
+        <Renew domain={domain} certificate={certificate} />
+        <Button onClick={() => setOpen("bring")}>
+          {certificate === null ? "Bring a certificate" : "Replace the certificate"}
         </Button>
-      )}
+        {certificate !== null && (
+          <Button look="danger" onClick={() => setOpen("remove")}>
+            Remove it …
+          </Button>
+        )}
+      </div>
       {open === "bring" && <BringCertificate domain={domain} onClose={close} />}
       {open === "remove" && <RemoveCertificate domain={domain} onClose={close} />}
     </div>
@@ -181,7 +180,7 @@ function BringCertificate({ domain, onClose }: CertificateDialogProps) {
     bring.mutate();
   };
   return (
-    <Dialog title={`A certificate for ${domain.domain}`} onClose={onClose}>
+    <Dialog title={`A certificate for ${domain.domain}`} onClose={onClose} isKept>
       <form onSubmit={submit} className="grid gap-4">
         <TextArea
           label="Certificate and those that signed it, in PEM form"

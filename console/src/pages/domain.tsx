@@ -61,10 +61,14 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
   const ownerName = useOwnerName();
   const isPrimary = useSession().subaccount_id === undefined;
   const checks = useQuery(domainQueries.checks(domain.domain));
-  const domains = useQuery(domainQueries.list());
+  const { data: defaults } = useQuery(domainQueries.defaults());
   const maySeeSending = useMay("sending_domains/view");
   const mayManage = useMay("tracking_domains/manage");
-  const { word, kind } = domainState(domain, useNow(MINUTE_MS), checks.data?.checks[0]);
+  const usesHttpForNow = checks.data?.https_works === false;
+  const pointsElsewhere = checks.data?.points_elsewhere === true;
+  const newest = checks.data?.checks[0];
+  const now = useNow(MINUTE_MS);
+  const { word, kind } = domainState({ ...domain, usesHttpForNow, pointsElsewhere }, now);
   return (
     <Page
       documentTitle={domain.domain}
@@ -79,16 +83,16 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
           <BackToList />
         </span>
       }
-      actions={<CopyButton text={domain.domain} what="the domain" />}
+      beside={<CopyButton text={domain.domain} what="the name" saysWhat />}
     >
-      <Section title="Status">
+      <Section id="status" title="Status">
         <Evidence domain={domain} checks={checks} />
       </Section>
       <Section title="Default">
-        <DefaultSwitch domain={domain} domains={domains.data} />
+        <DefaultSwitch domain={domain} defaults={defaults} />
       </Section>
-      <Section title="HTTPS">
-        <Https domain={domain} />
+      <Section id="https" title="HTTPS">
+        <Https domain={{ ...domain, usesHttpForNow }} newest={newest} />
       </Section>
       {maySeeSending && (
         <Section
@@ -109,7 +113,11 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
           checks.error === null ? (
             <Loading what="past checks" />
           ) : (
-            <p className="text-soft">They could not be loaded.</p>
+            <Failure
+              what="Past checks could not be loaded."
+              error={checks.error}
+              retry={() => void checks.refetch()}
+            />
           )
         ) : (
           <CheckHistory checks={checks.data.checks} />
@@ -117,7 +125,7 @@ function Known({ domain }: { readonly domain: TrackingDomain }) {
       </Section>
       {mayManage && (
         <Section title="Delete">
-          <DeleteDomain domain={domain} others={domains.data} />
+          <DeleteDomain domain={domain} defaults={defaults} />
         </Section>
       )}
     </Page>

@@ -7,7 +7,7 @@ import { clicksByDomainQuery } from "../api/metrics.ts";
 import { useOwnerName, useSubaccounts } from "../api/subaccounts.ts";
 import { ButtonLink } from "../components/button.tsx";
 import { Failure, Note } from "../components/failure.tsx";
-import { SelectField, TextField } from "../components/field.tsx";
+import { SearchField, SelectField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Middle } from "../components/middle.tsx";
 import { Loading, Page } from "../components/page.tsx";
@@ -88,12 +88,8 @@ function Listed({ domains }: { readonly domains: readonly TrackingDomain[] }) {
           rowKey={({ domain }) => domain}
           rowHref={({ domain }) => `/domains/${domain}`}
           sort={sort}
-          onSort={(by) =>
-            url.set({
-              sort: by,
-              order: sort.by === by && !sort.descending ? "down" : undefined,
-              page: undefined,
-            })
+          onSort={({ by, descending }) =>
+            url.choose({ sort: by, order: descending ? "down" : undefined, page: undefined })
           }
         />
       )}
@@ -103,7 +99,7 @@ function Listed({ domains }: { readonly domains: readonly TrackingDomain[] }) {
         total={view.length}
         what="tracking domains"
         onPage={(next) => {
-          url.set({ page: next === 0 ? undefined : String(next + 1) }, { replace: false });
+          url.choose({ page: next === 0 ? undefined : String(next + 1) });
           scrollTo({ top: 0 });
         }}
       />
@@ -131,21 +127,16 @@ function Filters({ domains, url }: { readonly domains: readonly TrackingDomain[]
   );
   return (
     <search className="mb-4 flex flex-wrap gap-3">
-      <div className="min-w-48 flex-1 sm:max-w-80">
-        <TextField
-          label="Search by name"
-          bare
-          type="search"
-          placeholder="Search by name"
-          value={url.get("q")}
-          onChange={(event) => url.set({ q: event.target.value, page: undefined })}
-        />
-      </div>
+      <SearchField
+        label="Search by name"
+        value={url.get("q")}
+        onSearch={(q) => url.set({ q, page: undefined })}
+      />
       <SelectField
         label="State"
         bare
         value={url.get("state")}
-        onChange={(event) => url.set({ state: event.target.value, page: undefined })}
+        onChange={(event) => url.choose({ state: event.target.value, page: undefined })}
         choices={STATES}
       />
       {isPrimary && owners.length > 1 && (
@@ -154,7 +145,7 @@ function Filters({ domains, url }: { readonly domains: readonly TrackingDomain[]
             label="Owner"
             bare
             value={url.get("owner")}
-            onChange={(event) => url.set({ owner: event.target.value, page: undefined })}
+            onChange={(event) => url.choose({ owner: event.target.value, page: undefined })}
             choices={[
               { value: "", label: "Every owner" },
               ...owners.map((id) => ({ value: String(id), label: ownerName(id) })),
@@ -171,24 +162,31 @@ const STATES = [
   { value: "attention", label: "Needs attention" },
   { value: "verified", label: "Verified" },
   { value: "waiting", label: "Waiting for DNS" },
+  { value: "elsewhere", label: "Points elsewhere" },
   { value: "invalid", label: "Not reached" },
+  { value: "review", label: "Waiting for review" },
   { value: "blocked", label: "Blocked" },
   { value: "default", label: "Default domains" },
 ];
 
+/** By the word that its row shows. */
 function matchesState(domain: TrackingDomain, state: string, now: Date): boolean {
-  const { status } = domain;
+  const { word, needsAttention } = domainState(domain, now);
   switch (state) {
     case "attention":
-      return domainState(domain, now).needsAttention;
+      return needsAttention;
     case "verified":
-      return status.verified && status.compliance_status !== "blocked";
+      return word.startsWith("Verified");
     case "waiting":
-      return status.cname_status === "unverified" || status.cname_status === "pending";
+      return word === "Waiting for DNS";
+    case "elsewhere":
+      return word === "Points elsewhere";
     case "invalid":
-      return status.cname_status === "invalid";
+      return word === "Not reached";
+    case "review":
+      return word === "Waiting for review";
     case "blocked":
-      return status.compliance_status === "blocked";
+      return word === "Blocked";
     case "default":
       return domain.default;
     default:
@@ -236,14 +234,21 @@ function useColumns(): readonly Column<TrackingDomain>[] {
   const isPrimary = useSession().subaccount_id === undefined;
   const now = useNow(MINUTE_MS);
   const mayCount = useMay("metrics/view");
-  const { data: clicks } = useQuery({ ...clicksByDomainQuery(), enabled: mayCount });
+  const { data: clicks, isError: areClicksUnknown } = useQuery({
+    ...clicksByDomainQuery(),
+    enabled: mayCount,
+  });
   const week: Column<TrackingDomain> = {
     id: "clicks",
     head: "Clicks, 7 days",
     width: "w-36",
     place: "aside",
     cell: ({ domain }) =>
-      clicks !== undefined && <Sparkline values={clicks.get(domain) ?? NO_CLICKS} what="clicks in 7 days" />,
+      clicks === undefined ? (
+        areClicksUnknown && <span className="text-soft">Not known now</span>
+      ) : (
+        <Sparkline values={clicks.get(domain) ?? NO_CLICKS} what="clicks in 7 days" />
+      ),
   };
   const owner: Column<TrackingDomain> = {
     id: "owner",

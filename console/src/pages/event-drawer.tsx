@@ -10,7 +10,8 @@ import { Fact } from "../components/fact.tsx";
 import { Mark } from "../components/mark.tsx";
 import { At } from "../components/time.tsx";
 import { whoDidIt } from "../event-doer.ts";
-import { eventWord } from "../event-words.ts";
+import { eventWord, reasonWord } from "../event-words.ts";
+import { formatNumber } from "../format.ts";
 import type { UrlState } from "../url-state.ts";
 
 interface Part {
@@ -87,7 +88,7 @@ function Head({ event, url }: { readonly event: RecipientEvent; readonly url: Ur
       </Fact>
       <Fact name="By">
         <Mark kind={kind}>{word}</Mark>
-        {reasons.length > 0 && <span className="block text-soft">{reasons.join(", ")}</span>}
+        {reasons.length > 0 && <span className="block text-soft">{reasons.map(reasonWord).join(", ")}</span>}
       </Fact>
       {event.target_link_url !== undefined && (
         <Fact name="Link">
@@ -140,6 +141,7 @@ function Facts({ title, event, fields }: Part & { readonly event: RecipientEvent
 /** What reads better in its own words. `undefined`: it doesn't. */
 const WORDS: Readonly<Record<string, (value: unknown) => ReactNode>> = {
   injection_time: (value) => <At at={String(value)} />,
+  msg_size: (value) => formatNumber(Number(value)),
   geo_ip: (value) => partsOf(value, ["city", "region", "country"]).join(", ") || undefined,
   user_agent_parsed: (value) => {
     const [agent] = partsOf(value, ["agent_family"]);

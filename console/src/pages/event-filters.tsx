@@ -2,9 +2,9 @@
 import { useEffect, useRef, useState } from "react";
 
 import { type EventFilter, type EventRange, FILTER_NAMES, type FilterName } from "../api/events.ts";
-import { useSubaccounts } from "../api/subaccounts.ts";
+import { useOwnerName, useSubaccounts } from "../api/subaccounts.ts";
 import { Button } from "../components/button.tsx";
-import { SelectField, TextField } from "../components/field.tsx";
+import { type Choice, SelectField, TextField } from "../components/field.tsx";
 import { EVENT_TYPES, eventWord } from "../event-words.ts";
 import { DAY_MS, timeZone } from "../format.ts";
 import { useSession } from "../session-context.ts";
@@ -43,6 +43,8 @@ const TEXTS: readonly (readonly [FilterName, string, string])[] = [
   ["event_ids", "Event ids", "92356927693813856"],
 ];
 
+const OWNER: FilterName = "subaccounts";
+
 export function filterOf(url: UrlState): EventFilter {
   const given = FILTER_NAMES.map((name) => [name, url.get(name)] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== ""));
@@ -60,7 +62,7 @@ function isoOf(local: string): string {
 }
 
 export function Filters({ url, isLive }: { readonly url: UrlState; readonly isLive: boolean }) {
-  const hidden = TEXTS.filter(([name]) => url.get(name) !== "").length;
+  const hidden = [...TEXTS.map(([name]) => name), OWNER].filter((name) => url.get(name) !== "").length;
   const [isOpen, setIsOpen] = useState(false);
   return (
     <search className="mb-4">
@@ -72,11 +74,15 @@ export function Filters({ url, isLive }: { readonly url: UrlState; readonly isLi
           label="What"
           bare
           value={url.get("events")}
-          onChange={(event) => url.set({ events: event.target.value })}
-          choices={[
-            { value: "", label: "Every event" },
-            ...EVENT_TYPES.map((type) => ({ value: type, label: eventWord(type) })),
-          ]}
+          onChange={(event) => url.choose({ events: event.target.value })}
+          choices={withValue(
+            [
+              { value: "", label: "Every event" },
+              ...EVENT_TYPES.map((type) => ({ value: type, label: eventWord(type) })),
+            ],
+            url.get("events"),
+            (value) => wordsOf(value, eventWord),
+          )}
         />
         <DoerField url={url} />
         {!isLive && <RangeField url={url} />}
@@ -98,6 +104,43 @@ export function Filters({ url, isLive }: { readonly url: UrlState; readonly isLi
   );
 }
 
+/** A link may ask for more than there is to choose: that is a choice of its own. */
+function withValue(
+  choices: readonly Choice[],
+  value: string,
+  labelOf: (value: string) => string,
+): readonly Choice[] {
+  if (choices.some((choice) => choice.value === value)) return choices;
+  return [...choices, { value, label: labelOf(value) }];
+}
+
+function wordsOf(list: string, wordOf: (entry: string) => string): string {
+  const entries = list.split(",").map((entry) => entry.trim());
+  return entries
+    .filter((entry) => entry !== "")
+    .map(wordOf)
+    .join(", ");
+}
+
+const DOER_WORDS = [
+  ["is_bot", "bots"],
+  ["is_prefetched", "prefetch"],
+  ["is_proxy", "image proxies"],
+] as const;
+const OTHER_DOERS = "other";
+
+/** `Only bots, no prefetch`, of a mixture that has no name. */
+function doersInWords(url: UrlState): string {
+  const given = DOER_WORDS.map(([name, word]) => [url.get(name).toLowerCase(), word] as const);
+  const words = given
+    .filter(([value]) => value !== "")
+    .map(([value, word]) =>
+      value === "true" ? `only ${word}` : value === "false" ? `no ${word}` : `${word}: ${value}`,
+    )
+    .join(", ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 function DoerField({ url }: { readonly url: UrlState }) {
   const current = DOERS.find(
     ([, , filter]) =>
@@ -105,17 +148,23 @@ function DoerField({ url }: { readonly url: UrlState }) {
       url.get("is_prefetched") === (filter.is_prefetched ?? "") &&
       url.get("is_proxy") === (filter.is_proxy ?? ""),
   );
+  const shown = current?.[0] ?? OTHER_DOERS;
   const choose = (value: string) => {
+    if (value === OTHER_DOERS) return;
     const [, , filter = {}] = DOERS.find(([name]) => name === value) ?? [];
-    url.set({ is_bot: undefined, is_prefetched: undefined, is_proxy: undefined, ...filter });
+    url.choose({ is_bot: undefined, is_prefetched: undefined, is_proxy: undefined, ...filter });
   };
   return (
     <SelectField
       label="By whom"
       bare
-      value={current?.[0] ?? ""}
+      value={shown}
       onChange={(event) => choose(event.target.value)}
-      choices={DOERS.map(([value, label]) => ({ value, label }))}
+      choices={withValue(
+        DOERS.map(([value, label]) => ({ value, label })),
+        shown,
+        () => doersInWords(url),
+      )}
     />
   );
 }
@@ -125,8 +174,9 @@ function RangeField({ url }: { readonly url: UrlState }) {
     <SelectField
       label="When"
       bare
-      value={url.get("range") || "day"}
-      onChange={({ target: { value } }) => url.set({ range: value === "day" ? undefined : value })}
+      // A range that there isn't is the usual one.
+      value={url.get("range") in RANGES || url.get("range") === "between" ? url.get("range") : "day"}
+      onChange={({ target: { value } }) => url.choose({ range: value === "day" ? undefined : value })}
       choices={[
         ...Object.entries(RANGES).map(([value, { label }]) => ({ value, label })),
         { value: "between", label: "Between two times" },
@@ -152,24 +202,32 @@ function Between({ url }: { readonly url: UrlState }) {
 }
 
 function OwnerField({ url }: { readonly url: UrlState }) {
-  const { data } = useSubaccounts();
+  const { data = [] } = useSubaccounts();
+  const ownerName = useOwnerName();
   const isPrimary = useSession().subaccount_id === undefined;
-  if (!isPrimary || data === undefined || data.length === 0) return null;
+  const value = url.get(OWNER);
+  if (value === "" && (!isPrimary || data.length === 0)) return null;
   return (
     <SelectField
       label="Owner"
-      value={url.get("subaccounts")}
-      onChange={(event) => url.set({ subaccounts: event.target.value })}
-      choices={[
-        { value: "", label: "Every owner" },
-        { value: "0", label: "Primary account" },
-        ...data.map(({ id, name }) => ({ value: String(id), label: `${name} (${id})` })),
-      ]}
+      value={value}
+      onChange={(event) => url.choose({ [OWNER]: event.target.value })}
+      choices={withValue(
+        [
+          { value: "", label: "Every owner" },
+          ...[0, ...data.map(({ id }) => id)].map((id) => ({ value: String(id), label: ownerName(id) })),
+        ],
+        value,
+        (several) => wordsOf(several, (id) => ownerName(Number(id))),
+      )}
     />
   );
 }
 
-/** Applies what was typed once its writer pauses, or at once with Enter. */
+/**
+ * Applies what was typed once its writer pauses, or at once with Enter. However often they pause, it is one entry in the
+ * history until they leave the field.
+ */
 function FilterText({
   url,
   name,
@@ -186,12 +244,17 @@ function FilterText({
   const applied = url.get(name);
   const [typed, setTyped] = useState(applied);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const hasEntry = useRef(false);
   // Changed from elsewhere: a link of the drawer, or the browser's back button.
   useEffect(() => setTyped(applied), [applied]);
   useEffect(() => () => clearTimeout(timer.current), []);
   const apply = (text: string) => {
     clearTimeout(timer.current);
-    if (text.trim() !== applied) url.set({ [name]: text.trim() });
+    if (text.trim() === applied) return;
+    const change = { [name]: text.trim() };
+    if (hasEntry.current) url.set(change);
+    else url.choose(change);
+    hasEntry.current = true;
   };
   return (
     <TextField
@@ -208,7 +271,10 @@ function FilterText({
       onKeyDown={(event) => {
         if (event.key === "Enter") apply(typed);
       }}
-      onBlur={() => apply(typed)}
+      onBlur={() => {
+        apply(typed);
+        hasEntry.current = false;
+      }}
     />
   );
 }

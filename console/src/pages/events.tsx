@@ -1,10 +1,10 @@
 /** What recipients did: searched, followed as it comes, exported. Filters and the open event are in the URL. */
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { eventQuery, exportPath, type RecipientEvent } from "../api/events.ts";
-import { Button, ButtonAnchor } from "../components/button.tsx";
+import { eventQuery, type RecipientEvent } from "../api/events.ts";
+import { Button } from "../components/button.tsx";
 import { Failure, Note } from "../components/failure.tsx";
-import { Mark } from "../components/mark.tsx";
+import { Mark, type MarkKind } from "../components/mark.tsx";
 import { Middle } from "../components/middle.tsx";
 import { Loading, Page } from "../components/page.tsx";
 import { type Column, Table } from "../components/table.tsx";
@@ -13,15 +13,17 @@ import { whoDidIt } from "../event-doer.ts";
 import { eventWord } from "../event-words.ts";
 import { formatCount, formatNumber, timeZone } from "../format.ts";
 import { type UrlState, useUrlState } from "../url-state.ts";
-import { EventDrawer } from "./event-drawer.tsx";
+import { ExportButtons, ExportFailure, useEventExport } from "./event-export.tsx";
 import { Filters, filterOf, rangeOf } from "./event-filters.tsx";
 import { type LiveEvents, useLiveEvents } from "./live-events.ts";
+import { OpenEvent } from "./open-event.tsx";
 
 export function Events() {
   const url = useUrlState();
   const isLive = url.get("live") === "1";
   const filter = filterOf(url);
   const live = useLiveEvents(filter, isLive);
+  const exporting = useEventExport(filter, rangeOf(url));
   return (
     <Page
       title="Events"
@@ -29,22 +31,18 @@ export function Events() {
       about="Opens and clicks, the newest first, with what is known of the message and of who asked."
       actions={
         <>
-          <ButtonAnchor href={exportPath("csv", filter, rangeOf(url))} download>
-            Export CSV
-          </ButtonAnchor>
-          <ButtonAnchor href={exportPath("ndjson", filter, rangeOf(url))} download>
-            Export JSON lines
-          </ButtonAnchor>
+          <ExportButtons {...exporting} />
           <Button
             look={isLive ? "primary" : "plain"}
             aria-pressed={isLive}
-            onClick={() => url.set({ live: isLive ? undefined : "1", event: undefined }, { replace: false })}
+            onClick={() => url.choose({ live: isLive ? undefined : "1", event: undefined })}
           >
             Follow live
           </Button>
         </>
       }
     >
+      <ExportFailure {...exporting} />
       <Filters url={url} isLive={isLive} />
       {isLive ? <Live live={live} url={url} /> : <Found url={url} />}
     </Page>
@@ -81,6 +79,7 @@ function Found({ url }: { readonly url: UrlState }) {
           <EventTable rows={rows} url={url} />
         </>
       )}
+      <OpenEvent rows={rows} url={url} />
       {events.hasNextPage && (
         <div className="mt-4">
           <Button
@@ -98,41 +97,54 @@ function Found({ url }: { readonly url: UrlState }) {
 const LIVE_WORDS: Readonly<Record<LiveEvents["state"], string>> = {
   connecting: "Connecting …",
   live: "Live: events appear here as they happen.",
+  paused: "Paused. What happens meanwhile is shown when you go on.",
   lost: "The connection is lost. It is tried again, and nothing is missed.",
-  refused: "Waypost refuses to open another stream. Close other pages that follow events, then try again.",
+  failing: "Waypost cannot send events for now. It is asked again by itself.",
+  full: "Too many pages follow events already. Close another one: this one is tried again by itself.",
+  refused: "Waypost refuses to send these events to this key.",
+};
+
+const LIVE_MARKS: Readonly<Record<LiveEvents["state"], MarkKind>> = {
+  connecting: "wait",
+  live: "good",
+  paused: "off",
+  lost: "wait",
+  failing: "wait",
+  full: "wait",
+  refused: "bad",
 };
 
 function Live({ live, url }: { readonly live: LiveEvents; readonly url: UrlState }) {
   const { state, events, received } = live;
+  const isPaused = state === "paused";
   return (
     <>
-      <p role="status" className="mb-2">
-        <Mark kind={state === "live" ? "good" : state === "refused" ? "bad" : "wait"}>
-          {LIVE_WORDS[state]}
-        </Mark>
-        {received > 0 && <span className="ml-3 text-soft">{formatCount(received, "event")} so far</span>}
-      </p>
+      <div className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-1">
+        <span role="status">
+          <Mark kind={LIVE_MARKS[state]}>{LIVE_WORDS[state]}</Mark>
+        </span>
+        {/* Not announced: it changes several times a second. */}
+        {received > 0 && <span className="text-soft">{formatCount(received, "event")} so far</span>}
+        {state !== "refused" && (
+          <Button onClick={isPaused ? live.resume : live.pause}>{isPaused ? "Go on" : "Pause"}</Button>
+        )}
+      </div>
       {events.length > 0 && <EventTable rows={events} url={url} />}
+      <OpenEvent rows={events} url={url} />
     </>
   );
 }
 
 function EventTable({ rows, url }: { readonly rows: readonly RecipientEvent[]; readonly url: UrlState }) {
-  const open = rows.find(({ event_id }) => event_id === url.get("event"));
   return (
-    <>
-      <Table
-        label="Events"
-        columns={COLUMNS}
-        rows={rows}
-        rowKey={({ event_id }) => event_id}
-        rowHref={({ event_id }) => url.href({ event: event_id })}
-        selected={open?.event_id}
-      />
-      {open !== undefined && (
-        <EventDrawer event={open} url={url} onClose={() => url.set({ event: undefined })} />
-      )}
-    </>
+    <Table
+      label="Events"
+      columns={COLUMNS}
+      rows={rows}
+      rowKey={({ event_id }) => event_id}
+      rowHref={({ event_id }) => url.href({ event: event_id })}
+      selected={url.get("event")}
+    />
   );
 }
 
@@ -150,7 +162,12 @@ const COLUMNS: readonly Column<RecipientEvent>[] = [
     cell: ({ target_link_url, subject }) =>
       target_link_url === undefined ? (subject ?? "") : <Middle text={target_link_url} tail={20} />,
   },
-  { id: "campaign", head: "Campaign", width: "w-32", cell: ({ campaign_id }) => campaign_id ?? "" },
+  {
+    id: "campaign",
+    head: "Campaign",
+    width: "w-32",
+    cell: ({ campaign_id }) => campaign_id !== undefined && <Middle text={campaign_id} tail={8} />,
+  },
   {
     id: "who",
     head: "By",

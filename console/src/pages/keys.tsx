@@ -8,7 +8,8 @@ import { Button } from "../components/button.tsx";
 import { Dialog, Drawer } from "../components/dialog.tsx";
 import { explain, Failure } from "../components/failure.tsx";
 import { Loading, Page } from "../components/page.tsx";
-import { type Column, Table } from "../components/table.tsx";
+import { SearchedTable } from "../components/searched-table.tsx";
+import type { Column } from "../components/table.tsx";
 import { At } from "../components/time.tsx";
 import { formatCount } from "../format.ts";
 import { GRANT_WORDS } from "../grants.ts";
@@ -20,6 +21,7 @@ export function Keys() {
   const keys = useQuery(keyQueries.list());
   const url = useUrlState();
   const columns = useColumns();
+  const ownerName = useOwnerName();
   const [isMaking, setIsMaking] = useState(false);
   const open = keys.data?.find(({ id }) => id === url.get("open"));
   return (
@@ -44,8 +46,10 @@ export function Keys() {
           />
         )
       ) : (
-        <Table
+        <SearchedTable
           label="API keys"
+          searchedBy="label or owner"
+          textsOf={({ label, short_key, subaccount_id }) => [label, short_key, ownerName(subaccount_id)]}
           columns={columns}
           rows={keys.data}
           rowKey={({ id }) => id}

@@ -22,25 +22,26 @@ export function LiveChecks({ domain, owner }: { readonly domain: string; readonl
   const newest = checks.data?.checks[0];
   return (
     <div>
-      {newest === undefined ? (
-        <p className="text-soft">Nothing has been looked at yet.</p>
-      ) : (
-        <>
-          <p className="mb-3 text-soft">
-            Seen <Ago at={newest.checked_at} />:
-          </p>
-          <Findings findings={newest.findings} />
-        </>
+      {newest !== undefined && (
+        <p className="mb-3 text-soft">
+          Seen <Ago at={newest.checked_at} />:
+        </p>
       )}
+      {/* What was found is announced when it changes; times and countdowns are not. */}
+      <div role="status">
+        {newest === undefined ? (
+          <p className="text-soft">Nothing has been looked at yet.</p>
+        ) : (
+          <Findings findings={newest.findings} />
+        )}
+      </div>
       <div className="mt-4 flex flex-wrap items-center gap-3">
         {mayCheck && (
           <Button onClick={() => check.mutate()} busy={check.isPending ? "Looking …" : undefined}>
             Check now
           </Button>
         )}
-        <p role="status" className="figures text-soft">
-          {statusText(mayCheck, check.isPending, seconds)}
-        </p>
+        <p className="figures text-soft">{nextText(mayCheck, check.isPending, seconds)}</p>
       </div>
       {check.isError && !isVerdict(check.error) && <p className="mt-3 text-bad">{explain(check.error)}</p>}
       <p className="mt-3 text-soft">
@@ -51,7 +52,7 @@ export function LiveChecks({ domain, owner }: { readonly domain: string; readonl
   );
 }
 
-function statusText(mayCheck: boolean, isLooking: boolean, seconds: number): string {
+function nextText(mayCheck: boolean, isLooking: boolean, seconds: number): string {
   if (!mayCheck) return "This key may not ask for a check.";
   return isLooking ? "Looking at DNS and asking the domain …" : `Looking again in ${seconds} s`;
 }
@@ -79,19 +80,21 @@ function useRepeatedCheck(domain: string, owner: number, isOn: boolean) {
   });
   const { mutate, isPending } = check;
   const tick = useCallback(() => {
-    if (document.hidden) return;
-    setSeconds((left) => left - 1);
+    if (!document.hidden) setSeconds((left) => left - 1);
+  }, []);
+  const lookAtOnce = useCallback(() => {
+    if (!document.hidden) setSeconds(0);
   }, []);
   useEffect(() => {
     if (!isOn || isPending) return;
     if (seconds <= 0) return mutate();
     const timer = setTimeout(tick, SECOND_MS);
     // A page in the background waits; it looks at once when it is seen again.
-    document.addEventListener("visibilitychange", tick);
+    document.addEventListener("visibilitychange", lookAtOnce);
     return () => {
       clearTimeout(timer);
-      document.removeEventListener("visibilitychange", tick);
+      document.removeEventListener("visibilitychange", lookAtOnce);
     };
-  }, [isOn, isPending, seconds, mutate, tick]);
+  }, [isOn, isPending, seconds, mutate, tick, lookAtOnce]);
   return { check, seconds: Math.max(1, Math.ceil(seconds)) };
 }

@@ -1,6 +1,6 @@
 /** A new key: for whom, to do what, from where. It is shown once, with the means to copy it. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useId, useState } from "react";
 
 import { createKey, keyQueries } from "../api/keys.ts";
 import { useOwnerName, useSubaccounts } from "../api/subaccounts.ts";
@@ -46,6 +46,7 @@ function NewKeyForm({
   const [owner, setOwner] = useState(0);
   const [grants, setGrants] = useState<readonly string[]>([]);
   const [addresses, setAddresses] = useState("");
+  const reasonId = useId();
   const session = useSession();
   const offered = GRANT_WORDS.filter(
     ({ grant, isForSubaccounts }) => session.grants.includes(grant) && (owner === 0 || isForSubaccounts),
@@ -74,6 +75,11 @@ function NewKeyForm({
       <fieldset>
         <legend className="mb-2 font-medium">May do</legend>
         <div className="grid gap-2">
+          <CheckField
+            label="All of these"
+            checked={chosen.length === offered.length}
+            onChange={(event) => setGrants(event.target.checked ? offered.map(({ grant }) => grant) : [])}
+          />
           {offered.map(({ grant, words }) => (
             <CheckField
               key={grant}
@@ -93,12 +99,18 @@ function NewKeyForm({
         onChange={(event) => setAddresses(event.target.value)}
         problem={problem}
       />
-      <div className="flex flex-wrap justify-end gap-2">
+      <div className="flex flex-wrap items-center justify-end gap-2">
+        {chosen.length === 0 && (
+          <p id={reasonId} className="mr-auto text-soft">
+            Choose what it may do first.
+          </p>
+        )}
         <Button onClick={onClose}>Cancel</Button>
         <Button
           look="primary"
           type="submit"
           disabled={chosen.length === 0}
+          aria-describedby={chosen.length === 0 ? reasonId : undefined}
           busy={isBusy ? "Making …" : undefined}
         >
           Make the key
@@ -134,7 +146,7 @@ function MadeKey({
   readonly onClose: () => void;
 }) {
   return (
-    <Dialog title={`The key ${made.label}`} onClose={onClose}>
+    <Dialog title={`The key ${made.label}`} onClose={onClose} isKept>
       <p>Copy it now: it is shown this once. Waypost itself keeps only a hash of it.</p>
       <div className="my-4 flex items-start justify-between gap-3 rounded-1 border border-line p-3">
         <code className="min-w-0 font-mono text-[13px] leading-5 break-all">{made.key}</code>

@@ -1,31 +1,30 @@
 /** The first page: what needs attention, then what recipients did. */
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Link } from "wouter";
 
 import { type CountsQuestion, countsQuery, numberIn } from "../api/metrics.ts";
-import { explain, Failure, NoPermission } from "../components/failure.tsx";
+import { Failure, NoPermission } from "../components/failure.tsx";
 import { CheckField, SelectField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Loading, Page, Section } from "../components/page.tsx";
-import { type Column, Table } from "../components/table.tsx";
 import { formatCount, formatNumber, formatRate } from "../format.ts";
 import { useMay } from "../session-context.ts";
 import { type UrlState, useUrlState } from "../url-state.ts";
-import { Attention } from "./attention.tsx";
+import { DomainsInNeed, WebhooksInNeed } from "./attention.tsx";
 import { metric, RANGES, type Shown } from "./counted.ts";
+import { Top } from "./top-list.tsx";
 
 // The chart comes after the page: nobody waits for it to read the rest.
 const Activity = lazy(async () => ({ default: (await import("./activity.tsx")).Activity }));
 
-const TOP = 8;
-
 export function Overview() {
   const mayCount = useMay("metrics/view");
   const maySeeDomains = useMay("tracking_domains/view");
+  const maySeeWebhooks = useMay("webhooks/view");
   return (
     <Page title="Overview" documentTitle="Overview" about={mayCount ? <RateNow /> : undefined}>
-      {maySeeDomains && <Attention />}
+      {maySeeDomains && <DomainsInNeed />}
+      {maySeeWebhooks && <WebhooksInNeed />}
       {mayCount ? <Counted /> : <NoPermission what="how many opened and clicked" grant="metrics/view" />}
     </Page>
   );
@@ -65,10 +64,19 @@ function Counted() {
         </Suspense>
       </Section>
       <div className="grid gap-x-8 lg:grid-cols-2">
-        <Section title="Top links" isWide>
+        <Section
+          title="Top links"
+          about={
+            <>
+              By their names: a link gets one with{" "}
+              <code className="font-mono text-meta">data-msys-linkname</code> in its HTML.
+            </>
+          }
+          isWide
+        >
           <Top by="link-name" field="link_name" label="Top links" range={range} isEverybody={isEverybody} />
         </Section>
-        <Section title="Top campaigns" isWide>
+        <Section title="Top campaigns" about="By the campaign id that mail was sent with." isWide>
           <Top
             by="campaign"
             field="campaign_id"
@@ -88,13 +96,13 @@ function Choices({ url, isEverybody }: { readonly url: UrlState; readonly isEver
       <CheckField
         label="Count prefetch and bots"
         checked={isEverybody}
-        onChange={({ target }) => url.set({ everybody: target.checked ? "1" : undefined })}
+        onChange={({ target }) => url.choose({ everybody: target.checked ? "1" : undefined })}
       />
       <SelectField
         label="When"
         bare
         value={url.get("range") || "week"}
-        onChange={({ target: { value } }) => url.set({ range: value === "week" ? undefined : value })}
+        onChange={({ target: { value } }) => url.choose({ range: value === "week" ? undefined : value })}
         choices={Object.entries(RANGES).map(([value, { label }]) => ({ value, label }))}
       />
     </div>
@@ -169,68 +177,5 @@ function Rate({
         )}
       </dd>
     </div>
-  );
-}
-
-interface TopProps extends Shown {
-  readonly by: "campaign" | "link-name";
-  readonly field: string;
-  readonly label: string;
-}
-
-interface TopRow {
-  readonly name: string;
-  readonly clicks: number;
-}
-
-function Top({ by, field, label, range, isEverybody }: TopProps) {
-  const clicked = metric("clicked", isEverybody);
-  const counts = useQuery(countsQuery({ by, metrics: [clicked], lastMs: range.lastMs, limit: TOP }));
-  if (counts.data === undefined)
-    return counts.error === null ? (
-      <Loading what={label} />
-    ) : (
-      <p className="text-soft">They could not be loaded. {explain(counts.error)}</p>
-    );
-  const rows = counts.data.rows
-    .map((row): TopRow => ({ name: String(row[field] ?? ""), clicks: numberIn(row, clicked) }))
-    .filter(({ clicks }) => clicks > 0);
-  if (rows.length === 0) return <p className="text-soft">No clicks in this time.</p>;
-  const most = rows[0]?.clicks ?? 1;
-  const columns: readonly Column<TopRow>[] = [
-    {
-      id: "name",
-      head: by === "campaign" ? "Campaign" : "Link name",
-      place: "title",
-      cell: ({ name }) => <TopName by={by} name={name} />,
-    },
-    {
-      id: "bar",
-      head: <span className="sr-only">Share</span>,
-      width: "w-28",
-      cell: ({ clicks }) => (
-        <span className="block h-1.5 rounded-1 bg-band" style={{ width: `${(clicks / most) * 100}%` }} />
-      ),
-    },
-    {
-      id: "clicks",
-      head: "Clicks",
-      width: "w-20",
-      place: "aside",
-      isNumber: true,
-      cell: ({ clicks }) => formatNumber(clicks),
-    },
-  ];
-  return <Table label={label} columns={columns} rows={rows} rowKey={({ name }) => name} />;
-}
-
-function TopName({ by, name }: { readonly by: TopProps["by"]; readonly name: string }) {
-  const mayOpen = useMay("message_events/view");
-  if (name === "") return <span className="text-soft">Without a campaign</span>;
-  if (by !== "campaign" || !mayOpen) return name;
-  return (
-    <Link href={`/events?${new URLSearchParams({ campaigns: name, events: "click" })}`} className="link">
-      {name}
-    </Link>
   );
 }

@@ -3,7 +3,7 @@ import { queryOptions, useQuery } from "@tanstack/react-query";
 
 import { callForResults } from "../api/client.ts";
 import { Failure } from "../components/failure.tsx";
-import { TextField } from "../components/field.tsx";
+import { SearchField } from "../components/field.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Loading, Page } from "../components/page.tsx";
 import { useUrlState } from "../url-state.ts";
@@ -72,16 +72,9 @@ function Shown({ version, settings, warnings }: ShownSettings) {
           </ul>
         </div>
       )}
-      <div className="mb-4 sm:max-w-80">
-        <TextField
-          label="Search settings"
-          bare
-          type="search"
-          placeholder="Search settings"
-          value={url.get("q")}
-          onChange={(event) => url.set({ q: event.target.value })}
-        />
-      </div>
+      <search className="mb-4 flex">
+        <SearchField label="Search settings" value={url.get("q")} onSearch={(q) => url.set({ q })} />
+      </search>
       <dl className="divide-y divide-line border-y border-line">
         {found.map((setting) => (
           <div key={setting.name} className="gap-x-6 py-3 md:grid md:grid-cols-[340px_minmax(0,1fr)]">

@@ -14,7 +14,8 @@ import { explain, Failure, Note } from "../components/failure.tsx";
 import { SelectField, TextField } from "../components/field.tsx";
 import { Mark, type MarkKind } from "../components/mark.tsx";
 import { Loading, Page } from "../components/page.tsx";
-import { type Column, Table } from "../components/table.tsx";
+import { SearchedTable } from "../components/searched-table.tsx";
+import type { Column } from "../components/table.tsx";
 import { useMay } from "../session-context.ts";
 import { useUrlState } from "../url-state.ts";
 
@@ -59,8 +60,10 @@ export function Subaccounts() {
           apart.
         </Note>
       ) : (
-        <Table
+        <SearchedTable
           label="Subaccounts"
+          searchedBy="name or number"
+          textsOf={({ name, id }) => [name, String(id)]}
           columns={COLUMNS}
           rows={subaccounts.data}
           rowKey={({ id }) => String(id)}

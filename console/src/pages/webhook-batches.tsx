@@ -1,21 +1,28 @@
-/** Batches that failed: when they are tried again, and those that were given up. */
+/** The last batches: those that arrived, those that are tried again, and those that were given up. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { type Batch, startReplay, type Webhook, webhookQueries } from "../api/webhooks.ts";
 import { Button } from "../components/button.tsx";
+import { CopyButton } from "../components/copy.tsx";
 import { explain, Failure } from "../components/failure.tsx";
 import { Mark, type MarkKind } from "../components/mark.tsx";
 import { Loading } from "../components/page.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { At } from "../components/time.tsx";
-import { formatCount, formatNumber, timeZone } from "../format.ts";
+import { failureWord } from "../failure-words.ts";
+import { formatNumber, timeZone } from "../format.ts";
 import { useMay } from "../session-context.ts";
 
-const STATES: Readonly<Record<Batch["state"], readonly [string, MarkKind]>> = {
-  failing: ["Will be tried again", "wait"],
-  delivered: ["Arrived later", "good"],
-  dead: ["Given up", "bad"],
-};
+function stateOf({ state, attempts }: Batch): readonly [MarkKind, string] {
+  switch (state) {
+    case "failing":
+      return ["wait", "Will be tried again"];
+    case "dead":
+      return ["bad", "Given up"];
+    case "delivered":
+      return ["good", attempts === 1 ? "Arrived" : "Arrived later"];
+  }
+}
 
 export function Batches({ webhook }: { readonly webhook: Webhook }) {
   const batches = useQuery(webhookQueries.batches(webhook.id));
@@ -30,17 +37,17 @@ export function Batches({ webhook }: { readonly webhook: Webhook }) {
         retry={() => void batches.refetch()}
       />
     );
-  if (batches.data.length === 0) return <p className="text-soft">No batch has failed.</p>;
+  if (batches.data.length === 0) return <p className="text-soft">No batch has been sent yet.</p>;
   const action: Column<Batch> = {
     id: "again",
     head: <span className="sr-only">Action</span>,
-    width: "w-36",
+    width: "w-44",
     place: "below-aside",
     cell: (batch) => batch.state === "dead" && <SendAgain webhook={webhook} batch={batch} />,
   };
   return (
     <Table
-      label="Failed batches"
+      label="Last batches"
       columns={mayModify ? [...COLUMNS, action] : COLUMNS}
       rows={batches.data}
       rowKey={({ batch_id }) => batch_id}
@@ -54,8 +61,8 @@ const COLUMNS: readonly Column<Batch>[] = [
     head: "State",
     width: "w-48",
     place: "title",
-    cell: ({ state }) => {
-      const [word, kind] = STATES[state];
+    cell: (batch) => {
+      const [kind, word] = stateOf(batch);
       return <Mark kind={kind}>{word}</Mark>;
     },
   },
@@ -63,14 +70,25 @@ const COLUMNS: readonly Column<Batch>[] = [
     id: "answer",
     head: "Last answer",
     place: "below",
-    cell: ({ response_code, failure_code }) =>
-      response_code === undefined ? (failure_code ?? "") : `Status ${response_code}`,
+    cell: ({ response_code, failure_code }) => {
+      if (response_code !== undefined) return `Status ${response_code}`;
+      const words = failure_code === undefined ? "" : failureWord(failure_code);
+      return <span title={words}>{words}</span>;
+    },
+  },
+  {
+    id: "events",
+    head: "Events",
+    width: "w-24",
+    isNumber: true,
+    cell: ({ events }) => events !== undefined && formatNumber(events),
   },
   {
     id: "attempts",
     head: "Attempts",
     width: "w-28",
-    cell: ({ attempts }) => formatCount(attempts, "attempt"),
+    isNumber: true,
+    cell: ({ attempts }) => formatNumber(attempts),
   },
   {
     id: "took",
@@ -82,8 +100,13 @@ const COLUMNS: readonly Column<Batch>[] = [
   {
     id: "id",
     head: "Batch",
-    width: "w-28",
-    cell: ({ batch_id }) => <code className="font-mono text-meta">{batch_id.slice(0, 8)}</code>,
+    width: "w-40",
+    cell: ({ batch_id }) => (
+      <span className="flex items-center gap-2" title={batch_id}>
+        <code className="font-mono text-meta">{batch_id.slice(0, 8)}</code>
+        <CopyButton text={batch_id} what="the batch id" />
+      </span>
+    ),
   },
   {
     id: "time",
@@ -101,8 +124,15 @@ function SendAgain({ webhook, batch }: { readonly webhook: Webhook; readonly bat
     onSuccess: () => queries.invalidateQueries({ queryKey: webhookQueries.all }),
   });
   return (
-    <Button look="quiet" onClick={() => send.mutate()} busy={send.isPending ? "Sending …" : undefined}>
-      {send.isError ? explain(send.error) : "Send it again"}
-    </Button>
+    <>
+      <Button look="quiet" onClick={() => send.mutate()} busy={send.isPending ? "Sending …" : undefined}>
+        Send it again
+      </Button>
+      {send.isError && (
+        <span role="alert" className="block max-w-44 text-bad whitespace-normal max-sm:ml-auto">
+          {explain(send.error)}
+        </span>
+      )}
+    </>
   );
 }

@@ -1,11 +1,18 @@
-/** One webhook: how it fares, what failed, what is sent again, and everything that can be set. */
+/** One webhook: how it fares, its last batches, what is sent again, and everything that can be set. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { Link, useParams } from "wouter";
 
 import { ApiFailure } from "../api/client.ts";
 import { useOwnerName } from "../api/subaccounts.ts";
-import { timeOf, updateWebhook, validateWebhook, type Webhook, webhookQueries } from "../api/webhooks.ts";
+import {
+  MASK,
+  timeOf,
+  updateWebhook,
+  validateWebhook,
+  type Webhook,
+  webhookQueries,
+} from "../api/webhooks.ts";
 import { Button } from "../components/button.tsx";
 import { Fact } from "../components/fact.tsx";
 import { explain, Failure, Note } from "../components/failure.tsx";
@@ -15,7 +22,8 @@ import { Loading, Page, Section } from "../components/page.tsx";
 import { Ago } from "../components/time.tsx";
 import { eventWord } from "../event-words.ts";
 import { useMay } from "../session-context.ts";
-import { operationalWord, webhookState } from "../webhook-state.ts";
+import { operationalWord, webhookState, whoseEvents } from "../webhook-state.ts";
+import { AuthFields, authDraftOf, keepsSecrets, toAuthRequest } from "./webhook-auth.tsx";
 import { Batches } from "./webhook-batches.tsx";
 import { EventChoice, TargetField } from "./webhook-form.tsx";
 import { Replays } from "./webhook-replays.tsx";
@@ -55,6 +63,8 @@ function BackToList() {
 function Known({ webhook }: { readonly webhook: Webhook }) {
   const mayModify = useMay("webhooks/modify");
   const { word, kind } = webhookState(webhook);
+  // Makes the form anew, with secrets as masks.
+  const [saves, setSaves] = useState(0);
   return (
     <Page
       documentTitle={webhook.name}
@@ -68,13 +78,14 @@ function Known({ webhook }: { readonly webhook: Webhook }) {
         </span>
       }
     >
-      <Section title="Delivery">
+      <Section id="delivery" title="Delivery">
         <Facts webhook={webhook} />
         {mayModify && <Actions webhook={webhook} />}
       </Section>
       <Section
-        title="Failed batches"
-        about="Those of the last day, whether or not they arrived later. What was given up stays for 30 days."
+        id="batches"
+        title="Last batches"
+        about="The last 20 that arrived, and those that failed in the last day. What was given up stays for 30 days."
         isWide
       >
         <Batches webhook={webhook} />
@@ -87,8 +98,8 @@ function Known({ webhook }: { readonly webhook: Webhook }) {
       </Section>
       {mayModify && (
         <>
-          <Section title="What it is told">
-            <Edit key={webhook.id} webhook={webhook} />
+          <Section title="What it is told, and how">
+            <Edit key={`${webhook.id} ${saves}`} webhook={webhook} onSaved={() => setSaves(saves + 1)} />
           </Section>
           <Section title="Signing secret">
             <SigningSecret webhook={webhook} />
@@ -120,7 +131,7 @@ function Facts({ webhook }: { readonly webhook: Webhook }) {
     ],
     ["Tells of", webhook.events.map(wordOf).join(", ")],
     ["Proves itself by", AUTH_WORDS[webhook.auth_type]],
-    ["Owner", ownerName(webhook.subaccount_id)],
+    ["Whose events", whoseEvents(webhook, ownerName)],
     [
       "Last delivery",
       webhook.last_successful ? <Ago key="ok" at={timeOf(webhook.last_successful)} /> : "None",
@@ -172,17 +183,31 @@ function Actions({ webhook }: { readonly webhook: Webhook }) {
   );
 }
 
-function Edit({ webhook }: { readonly webhook: Webhook }) {
+function Edit({ webhook, onSaved }: { readonly webhook: Webhook; readonly onSaved: () => void }) {
   const queries = useQueryClient();
   const [name, setName] = useState(webhook.name);
   const [target, setTarget] = useState(webhook.target);
   const [events, setEvents] = useState(webhook.events);
+  const [auth, setAuth] = useState(() => authDraftOf(webhook));
+  const isAuthChanged = JSON.stringify(auth) !== JSON.stringify(authDraftOf(webhook));
   const save = useMutation({
-    mutationFn: () => updateWebhook(webhook, { name: name.trim(), target: target.trim(), events }),
-    onSuccess: () => queries.invalidateQueries({ queryKey: webhookQueries.all }),
+    mutationFn: () =>
+      updateWebhook(webhook, {
+        name: name.trim(),
+        target: target.trim(),
+        events,
+        ...(isAuthChanged && toAuthRequest(auth)),
+      }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: webhookQueries.all });
+      onSaved();
+    },
   });
   const isChanged =
-    name !== webhook.name || target !== webhook.target || events.join() !== webhook.events.join();
+    isAuthChanged ||
+    name !== webhook.name ||
+    target !== webhook.target ||
+    events.join() !== webhook.events.join();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     save.mutate();
@@ -195,7 +220,13 @@ function Edit({ webhook }: { readonly webhook: Webhook }) {
         onChange={setTarget}
         problem={save.isError ? explain(save.error) : undefined}
       />
+      {isElsewhere(target, webhook.target) && keepsSecrets(auth) && (
+        <Note title="The target moves to another server.">
+          What is stored does not go there: type anew below what shows as {MASK}.
+        </Note>
+      )}
       <EventChoice kind={webhook.kind} chosen={events} onChange={setEvents} />
+      <AuthFields draft={auth} set={(change) => setAuth((before) => ({ ...before, ...change }))} />
       <div>
         <Button
           type="submit"
@@ -207,4 +238,9 @@ function Edit({ webhook }: { readonly webhook: Webhook }) {
       </div>
     </form>
   );
+}
+
+/** Another scheme, host or port; not while it is being typed. */
+function isElsewhere(target: string, before: string): boolean {
+  return URL.canParse(target) && new URL(target).origin !== new URL(before).origin;
 }

@@ -8,10 +8,11 @@ import { Failure, Note } from "../components/failure.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Middle } from "../components/middle.tsx";
 import { Loading, Page } from "../components/page.tsx";
-import { type Column, Table } from "../components/table.tsx";
+import { SearchedTable } from "../components/searched-table.tsx";
+import type { Column } from "../components/table.tsx";
 import { Ago } from "../components/time.tsx";
 import { useMay, useSession } from "../session-context.ts";
-import { webhookState } from "../webhook-state.ts";
+import { webhookState, whoseEvents } from "../webhook-state.ts";
 
 export function Webhooks() {
   const mayModify = useMay("webhooks/modify");
@@ -46,8 +47,10 @@ export function Webhooks() {
           {mayModify ? "." : ". This key may look at webhooks, not add them: that needs webhooks/modify."}
         </Note>
       ) : (
-        <Table
+        <SearchedTable
           label="Webhooks"
+          searchedBy="name or target"
+          textsOf={({ name, target }) => [name, target]}
           columns={columns}
           rows={webhooks.data}
           rowKey={({ id }) => id}
@@ -63,9 +66,12 @@ function useColumns(): readonly Column<Webhook>[] {
   const isPrimary = useSession().subaccount_id === undefined;
   const owner: Column<Webhook> = {
     id: "owner",
-    head: "Owner",
-    width: "w-40",
-    cell: ({ subaccount_id }) => ownerName(subaccount_id),
+    head: "Whose events",
+    width: "w-48",
+    cell: (webhook) => {
+      const whose = whoseEvents(webhook, ownerName);
+      return <span title={whose}>{whose}</span>;
+    },
   };
   return [
     { id: "name", head: "Name", place: "title", cell: ({ name }) => name },

@@ -1,5 +1,5 @@
 /** What wrapping did: the links with the reason for each that stayed, beside the mail as it looks or as it reads. */
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
 import type { Content, Wrapped, WrappedLink } from "../api/messages.ts";
 import { CopyButton } from "../components/copy.tsx";
@@ -8,11 +8,13 @@ import { Mark } from "../components/mark.tsx";
 import { Middle } from "../components/middle.tsx";
 import { formatNumber } from "../format.ts";
 import { htmlOfMessage } from "../mail-html.ts";
+import { type IsTracked, trackedUrls } from "../tracked-url.ts";
 import { linkReason, partReason, untrackedReason } from "../wrap-words.ts";
 
 export function WrapResult({ content, wrapped }: { readonly content: Content; readonly wrapped: Wrapped }) {
   const tracked = wrapped.links.filter((link) => link.tracked).length;
   const result = wrapped.messages[0]?.content;
+  const isTracked = useMemo(() => trackedUrls(wrapped), [wrapped]);
   return (
     <div className="mt-8">
       <p role="status" className="mb-4 font-medium">
@@ -36,7 +38,7 @@ export function WrapResult({ content, wrapped }: { readonly content: Content; re
           <h3 className="mb-2">Links</h3>
           <Links links={wrapped.links} />
         </div>
-        {result !== undefined && <Outcome before={content} after={result} />}
+        {result !== undefined && <Outcome before={content} after={result} isTracked={isTracked} />}
       </div>
     </div>
   );
@@ -76,7 +78,15 @@ const VIEWS: readonly (readonly [View, string])[] = [
   ["before", "As it came"],
 ];
 
-function Outcome({ before, after }: { readonly before: Content; readonly after: Content }) {
+function Outcome({
+  before,
+  after,
+  isTracked,
+}: {
+  readonly before: Content;
+  readonly after: Content;
+  readonly isTracked: IsTracked;
+}) {
   const [view, setView] = useState<View>("rendered");
   const source = sourceOf(view === "before" ? before : after);
   const html = after.html ?? htmlOfMessage(after.email_rfc822 ?? "");
@@ -99,12 +109,12 @@ function Outcome({ before, after }: { readonly before: Content; readonly after: 
         {view !== "rendered" && <CopyButton text={source} what="the source" />}
       </div>
       {view !== "rendered" ? (
-        <Source text={source} />
+        <Source text={source} isTracked={isTracked} />
       ) : html === undefined ? (
         <p className="text-soft">It has no HTML part to look at.</p>
       ) : (
         <>
-          <MailFrame html={html} title="The mail as it looks" />
+          <MailFrame html={html} isTracked={isTracked} title="The mail as it looks" />
           <p className="mt-1 text-meta text-soft">
             Tracked links are outlined, others dashed. Pictures are not loaded.
           </p>
@@ -115,15 +125,15 @@ function Outcome({ before, after }: { readonly before: Content; readonly after: 
 }
 
 /** Tracked links and pixels stand out. */
-function Source({ text }: { readonly text: string }) {
+function Source({ text, isTracked }: { readonly text: string; readonly isTracked: IsTracked }) {
   return (
     <pre
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it
       tabIndex={0}
       className="h-[480px] overflow-auto rounded-2 border border-line p-3 font-mono text-meta break-all whitespace-pre-wrap"
     >
-      {text.split(TRACKED_URL).map((piece, index) =>
-        index % 2 === 0 ? (
+      {text.split(ANY_URL).map((piece, index) =>
+        index % 2 === 0 || !isTracked(piece) ? (
           piece
         ) : (
           // biome-ignore lint/suspicious/noArrayIndexKey: pieces of one text
@@ -136,7 +146,7 @@ function Source({ text }: { readonly text: string }) {
   );
 }
 
-const TRACKED_URL = /(https?:\/\/[^/\s"'<>]+\/e\/[^\s"'<>]+)/;
+const ANY_URL = /(https?:\/\/[^\s"'<>]+)/;
 
 function sourceOf({ html, email_rfc822: message }: Content): string {
   return html ?? message ?? "";
