@@ -9,7 +9,7 @@ import type { RecordedEvent } from "../../src/events/recorded-event.ts";
 import { openStore, type Store } from "../../src/store/open-store.ts";
 import { FACTS, recorded } from "../events/recorded.ts";
 import { type Answer, FIRST_KEY, onBothDatabases, startTestApi, type TestApi } from "./harness.ts";
-import { openPaused } from "./paused-reply.ts";
+import { openPaused, storeLongEvents } from "./paused-reply.ts";
 
 const PATH = "/api/v1/events/message";
 const DAY_MS = 86_400_000;
@@ -322,19 +322,6 @@ onBothDatabases("the events API", (database) => {
     }
   });
 });
-
-/** A page of them is more than the system takes for a client that doesn't read. */
-async function storeLongEvents(api: TestApi): Promise<void> {
-  const store = await openStore(api.location);
-  const url = `https://shop.example/${"x".repeat(3000)}`;
-  for (let n = 0; n < 12_000; n += 2000) {
-    const events = Array.from({ length: 2000 }, (_, k) =>
-      recorded(n + k + 1, Date.now() - 60_000, { type: "click", targetLinkUrl: url }),
-    );
-    await store.events.append(events);
-  }
-  await store.close();
-}
 
 onBothDatabases("a long reply", (database) => {
   test("of a key that is revoked ends with the next events", async () => {

@@ -1,7 +1,39 @@
-/** A reply whose reader reads its first bytes, and then nothing more. */
+/** A reply whose reader reads its first bytes, and then nothing more; and enough to reply with that this holds the reply up. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { type ClientRequest, request } from "node:http";
 
+import { openStore } from "../../src/store/open-store.ts";
+import { recorded } from "../events/recorded.ts";
 import { FIRST_KEY, type TestApi } from "./harness.ts";
+
+/** More than the largest page has. */
+const EVENTS = 12_000;
+const APPENDED_AT_ONCE = 2000;
+
+/** Puts so many events of now into the store that neither a page of 10,000 nor an export of all is sent to a paused reader. */
+export async function storeLongEvents({ location }: Pick<TestApi, "location">): Promise<void> {
+  const store = await openStore(location);
+  const url = `https://shop.example/${"x".repeat((2 * (await systemHolds())) / EVENTS)}`;
+  // A search goes on to now: none of them is later.
+  const startMs = Date.now() - EVENTS - 1000;
+  for (let n = 0; n < EVENTS; n += APPENDED_AT_ONCE) {
+    const events = Array.from({ length: APPENDED_AT_ONCE }, (_, k) =>
+      recorded(n + k + 1, startMs, { type: "click", targetLinkUrl: url }),
+    );
+    await store.events.append(events);
+  }
+  await store.close();
+}
+
+/** What Linux holds of a connection on loopback at most, in bytes: sent, and not yet read (tcp(7), `tcp_rmem` and `tcp_wmem`). */
+async function systemHolds(): Promise<number> {
+  const limits = ["rmem", "wmem"].map((name) => readFile(`/proc/sys/net/ipv4/tcp_${name}`, "utf8"));
+  const bytes = (await Promise.all(limits)).map((text) => Number(text.trim().split(/\s+/).at(-1)));
+  const held = bytes.reduce((sum, limit) => sum + limit, 0);
+  assert.ok(held > 0);
+  return held;
+}
 
 export interface PausedReply {
   readonly asked: ClientRequest;
