@@ -27,7 +27,8 @@ const EXIT_USAGE = 2;
 const program = new Command("waypost")
   .description("Self-hosted tracking domains and engagement tracking for email")
   .version(packageVersion(), "-v, --version")
-  .showHelpAfterError()
+  // Not the help itself, after whose hundred lines nobody sees what was wrong.
+  .showHelpAfterError("Add --help to see what there is.")
   .configureOutput({ writeErr: (text) => process.stderr.write(plainLines(text)) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 

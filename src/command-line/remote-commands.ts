@@ -6,13 +6,14 @@ import { BOOLEAN_OPTIONS, LIST_OPTIONS, TIME_OPTIONS } from "../commands/event-o
 import { EVENT_TYPES } from "../domain/event.ts";
 import { OPERATIONAL_KINDS } from "../domain/operational-event.ts";
 import { withAddress } from "./address-options.ts";
+import { jsonOption } from "./json-option.ts";
 import { optionOf } from "./offered-values.ts";
 
 const WEBHOOK_EVENTS = [...EVENT_TYPES, ...OPERATIONAL_KINDS];
 
 /** Adds how a server is named, and `--json`. */
 function withRemote(command: Command): Command {
-  return withServer(command).option("--json", "print JSON, for programs");
+  return withServer(command).addOption(jsonOption());
 }
 
 function withServer(command: Command): Command {

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 
 import { exportFlags, loadConfig } from "../config.ts";
 import { packageVersion } from "../version.ts";
+import { jsonOption } from "./json-option.ts";
 import { configOf, sourcesOf, withSettings } from "./settings-options.ts";
 
 export function addServerCommands(program: Command): void {
@@ -23,9 +24,11 @@ export function addServerCommands(program: Command): void {
     .command("demo")
     .description("start a throwaway instance and follow one mail through it")
     .action(async () => (await import("../commands/demo.ts")).demo());
-  withSettings(program.command("migrate").description("bring the database's schema up to date")).action(
-    async (_options, command) => (await import("../commands/migrate.ts")).migrate(configOf(command).config),
-  );
+  withSettings(program.command("migrate").description("bring the database's schema up to date"))
+    .addOption(jsonOption())
+    .action(async (options: { json?: true }, command) =>
+      (await import("../commands/migrate.ts")).migrate(configOf(command).config, options),
+    );
 }
 
 /** From the first configuration file to the check of an installation that runs. */
@@ -41,16 +44,24 @@ export function addSetupCommands(program: Command): void {
     );
   withSettings(
     program.command("check-config").description("check the configuration and say what would be done"),
-  ).action(async (_options, command) =>
-    (await import("../commands/check-config.ts")).checkConfig(configOf(command)),
-  );
+  )
+    .addOption(jsonOption())
+    .action(async (options: { json?: true }, command) =>
+      (await import("../commands/check-config.ts")).checkConfig(configOf(command), options),
+    );
   withSettings(
     program.command("doctor").description("look at an installation, and say what to do about what is wrong"),
   )
-    .option("--json", "findings for a program")
+    .addOption(jsonOption())
     .action(async (options: { json?: true }, command) =>
       (await import("../commands/doctor.ts")).doctor(configOf(command), options),
     );
+}
+
+interface BackupFlags {
+  readonly withoutSecret?: true;
+  readonly spoolOnly?: true;
+  readonly json?: true;
 }
 
 export function addBackupCommands(program: Command): void {
@@ -67,12 +78,14 @@ export function addBackupCommands(program: Command): void {
       "--spool-only",
       "this machine's spool alone, the events that are not in the store yet: for machines whose database is backed up elsewhere",
     )
-    .action(async (folder: string, options: { withoutSecret?: true; spoolOnly?: true }, command) => {
+    .addOption(jsonOption())
+    .action(async (folder: string, options: BackupFlags, command) => {
       const { backup } = await import("../commands/backup.ts");
       const about = {
         version: packageVersion(),
         withSecret: !options.withoutSecret,
         spoolOnly: options.spoolOnly === true,
+        json: options.json === true,
       };
       await backup(folder, about, configOf(command).config);
     });
@@ -80,7 +93,9 @@ export function addBackupCommands(program: Command): void {
     program
       .command("restore <folder>")
       .description("make a backup the store, spool and secret of an empty data directory"),
-  ).action(async (folder: string, _options, command) =>
-    (await import("../commands/restore.ts")).restore(folder, configOf(command).config),
-  );
+  )
+    .addOption(jsonOption())
+    .action(async (folder: string, options: { json?: true }, command) =>
+      (await import("../commands/restore.ts")).restore(folder, configOf(command).config, options),
+    );
 }

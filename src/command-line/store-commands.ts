@@ -1,6 +1,7 @@
 /** Commands that work on the local data directory or database, whether a server runs or not. */
 import type { Command } from "commander";
 
+import { jsonOption } from "./json-option.ts";
 import { configOf, withSettings } from "./settings-options.ts";
 
 /** What only the operator may do to a tracking domain. */
@@ -10,10 +11,16 @@ export function addOperatorDomainCommands(domains: Command): void {
     ["unblock", "undo block"],
     ["release", "let another (sub)account create a deleted domain"],
   ] as const) {
-    withSettings(domains.command(`${name} <domain>`).description(`${description} (local)`)).action(
-      async (domain: string, _options, command) =>
-        (await import("../commands/domains.ts")).changeDomain(name, domain, configOf(command).config),
-    );
+    withSettings(domains.command(`${name} <domain>`).description(`${description} (local)`))
+      .addOption(jsonOption())
+      .action(async (domain: string, options: { json?: true }, command) =>
+        (await import("../commands/domains.ts")).changeDomain(
+          name,
+          domain,
+          configOf(command).config,
+          options,
+        ),
+      );
   }
 }
 
@@ -23,11 +30,16 @@ export function addKeyringCommands(program: Command): void {
     keyring.command("rotate").description("add a key for new links; every older one is kept for ever"),
   )
     .option("--active-in <seconds>", "when new links use it: every edge must have it by then", "300")
-    .action(async (options: { activeIn: string }, command) =>
-      (await import("../commands/keyring.ts")).rotateKeys(options.activeIn, configOf(command).config),
+    .addOption(jsonOption())
+    .action(async (options: { activeIn: string; json?: true }, command) =>
+      (await import("../commands/keyring.ts")).rotateKeys(
+        options.activeIn,
+        configOf(command).config,
+        options,
+      ),
     );
   withSettings(keyring.command("list").description("list the keys, without their secrets"))
-    .option("--json", "print JSON, for programs")
+    .addOption(jsonOption())
     .action(async (options: { json?: true }, command) =>
       (await import("../commands/keyring.ts")).listKeys(configOf(command).config, options),
     );

@@ -6,14 +6,14 @@ import { GRANTS } from "../domain/grants.ts";
 import { PRIVACY_MODES } from "../domain/privacy.ts";
 import { SUBACCOUNT_STATUSES } from "../domain/subaccount.ts";
 import { addressOf, withAddress } from "./address-options.ts";
+import { jsonOption } from "./json-option.ts";
 import { argumentOf, optionOf } from "./offered-values.ts";
 import { sourcesOf, withSettings } from "./settings-options.ts";
 
 function withPlace(command: Command): Command {
   return withSettings(
-    withAddress(command, "the store of this machine, which WAYPOST_CONFIG puts first").option(
-      "--json",
-      "print JSON, for programs",
+    withAddress(command, "the store of this machine, which WAYPOST_CONFIG puts first").addOption(
+      jsonOption(),
     ),
   );
 }

@@ -10,7 +10,7 @@ import { copySpool } from "../edge/spool-copy.ts";
 import { readIfThere, writePrivateFileOnce } from "../master-secret.ts";
 import { copyStore } from "../store/copy-store.ts";
 import { storeLocation } from "../store-location.ts";
-import { createReadingBar, megabytes } from "./output.ts";
+import { createReadingBar, megabytes, printJson } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 /** In a backup as in a data directory. */
@@ -21,6 +21,8 @@ export interface BackupOptions {
   /** Of a machine whose store is backed up elsewhere: only the events that are not in it yet. */
   readonly spoolOnly: boolean;
   readonly version: string;
+  /** What was made is printed as JSON, and how it is made on stderr. */
+  readonly json: boolean;
 }
 
 /** Made beside its place and renamed there: what has the name is whole. Waypost may run meanwhile. */
@@ -41,7 +43,8 @@ export async function backup(target: string, options: BackupOptions, config: Con
     mkdirSync(unfinished, { mode: 0o700 });
     const manifest = await fill(unfinished, options, config);
     renameSync(unfinished, folder);
-    tell(folder, manifest);
+    if (options.json) printJson({ folder, ...summaryOf(manifest) });
+    else tell(folder, summaryOf(manifest));
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     throw isFullDisk(error)
@@ -63,7 +66,8 @@ function refuseWithoutSpool({ dataDir, databaseUrl }: Config): void {
 
 async function fill(folder: string, options: BackupOptions, config: Config): Promise<BackupManifest> {
   // The spool first: an event that ingest moves to the store meanwhile is then in both, and stored once; it is never in neither.
-  console.log("Copying the events that wait in the spool");
+  const say = options.json ? console.error : console.log;
+  say("Copying the events that wait in the spool");
   const spool = await copySpool(
     join(config.dataDir, SPOOL_FOLDER),
     join(folder, SPOOL_FOLDER),
@@ -77,12 +81,12 @@ async function fill(folder: string, options: BackupOptions, config: Config): Pro
     ? []
     : await copyStore(storeLocation(config), folder, {
         environment: foreignEnvironment(),
-        onFile: (path) => console.log(`Copying ${path}`),
+        onFile: (path) => say(`Copying ${path}`),
       });
   const withSecret = options.withSecret && !options.spoolOnly;
   const secret = withSecret ? readIfThere(join(config.dataDir, SECRET_FILE)) : undefined;
   if (secret !== undefined) writePrivateFileOnce(join(folder, SECRET_FILE), `${secret}\n`);
-  console.log("Computing checksums");
+  say("Computing checksums");
   const bar = createReadingBar();
   const manifest = await writeManifest(
     folder,
@@ -104,15 +108,32 @@ async function fill(folder: string, options: BackupOptions, config: Config): Pro
   return manifest;
 }
 
-function tell(folder: string, { files, store }: BackupManifest): void {
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  console.log(`${files.length} files, ${megabytes(bytes)} MB in ${folder}`);
+interface Summary {
+  readonly created_at: string;
+  readonly store: BackupManifest["store"];
+  readonly files: number;
+  readonly bytes: number;
+  readonly has_secret: boolean;
+}
+
+function summaryOf({ createdAt, store, files }: BackupManifest): Summary {
+  return {
+    created_at: createdAt,
+    store,
+    files: files.length,
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    has_secret: files.some(({ path }) => path === SECRET_FILE),
+  };
+}
+
+function tell(folder: string, { files, bytes, store, has_secret: hasSecret }: Summary): void {
+  console.log(`${files} files, ${megabytes(bytes)} MB in ${folder}`);
   if (store === "none") {
     console.log("It is this machine's spool alone: events that are not in the store yet.");
     return;
   }
   console.log(
-    files.some(({ path }) => path === SECRET_FILE)
+    hasSecret
       ? "The master secret is in it: whoever has this folder can make and read links. Keep it as you keep keys."
       : "The master secret is NOT in it: keep WAYPOST_SECRET elsewhere. Without it this backup opens no link.",
   );

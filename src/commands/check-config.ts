@@ -4,44 +4,65 @@ import { configWarnings } from "../config-warnings.ts";
 import { AppError } from "../domain/errors.ts";
 import { isLocalhost } from "../domain/hostname.ts";
 import { checkEnrichmentFiles } from "../enrichment.ts";
+import { NewerSchema } from "../store/migrate.ts";
+import { StoreAway } from "../store/outage.ts";
 import { resolveCnameTarget } from "./cname-target.ts";
+import { printJson } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
-export async function checkConfig({ config, warnings }: LoadedConfig): Promise<void> {
-  for (const [name, value] of Object.entries(describeConfig(config)))
-    console.log(`${name}=${JSON.stringify(value)}`);
-  for (const warning of [...warnings, ...configWarnings(config)]) console.log(`warning: ${warning}`);
-  console.log(`files: ${await describeFiles(config)}`);
-  console.log(`store: ${await describeStore(config)}`);
-  console.log(`certificates: ${describeCertificates(config)}`);
-  console.log(`CNAME target: ${config.cnameTarget} ${await describeTarget(config)}`);
+export async function checkConfig(
+  { config, warnings }: LoadedConfig,
+  { json }: { readonly json?: true },
+): Promise<void> {
+  const settings = describeConfig(config);
+  const warned = [...warnings, ...configWarnings(config)];
+  const findings = {
+    files: await describeFiles(config),
+    store: await describeStore(config),
+    certificates: { ok: true, text: describeCertificates(config) },
+    cname_target: await describeTarget(config),
+  };
+  if (Object.values(findings).some(({ ok }) => !ok)) process.exitCode = 1;
+  if (json) return printJson({ settings, warnings: warned, ...findings });
+  for (const [name, value] of Object.entries(settings)) console.log(`${name}=${JSON.stringify(value)}`);
+  for (const warning of warned) console.log(`warning: ${warning}`);
+  console.log(`files: ${findings.files.text}`);
+  console.log(`store: ${findings.store.text}`);
+  console.log(`certificates: ${findings.certificates.text}`);
+  console.log(`CNAME target: ${findings.cname_target.text}`);
 }
 
-async function describeFiles(config: Config): Promise<string> {
+interface Finding {
+  /** False where `serve` would not do its work. */
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+async function describeFiles(config: Config): Promise<Finding> {
   try {
     await checkEnrichmentFiles(config);
-    return "can be used";
+    return { ok: true, text: "can be used" };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    process.exitCode = 1;
-    return error.message;
+    return { ok: false, text: error.message };
   }
 }
 
 /** Looks, and changes nothing: `serve` creates a store and brings its schema up to date. */
-async function describeStore(config: Config): Promise<string> {
+async function describeStore(config: Config): Promise<Finding> {
   const name = config.databaseUrl === undefined ? `SQLite in ${config.dataDir}` : "PostgreSQL";
   try {
     return await withStore(config, async ({ installation }) => {
       const record = await installation.read();
       const made =
         record === undefined ? "is empty" : `was made ${new Date(record.createdAtMs).toISOString()}`;
-      return `${name} answers and ${made}`;
+      return { ok: true, text: `${name} answers and ${made}` };
     });
   } catch (error) {
-    if (error instanceof AppError) return `${name}: ${error.message}`;
-    process.exitCode = 1;
-    return `${name} does not answer: ${error instanceof Error ? error.message : error}`;
+    // None there yet, or one that `serve` brings up to date, is no obstacle.
+    const ok = error instanceof AppError && !(error instanceof StoreAway || error instanceof NewerSchema);
+    const message = error instanceof Error ? error.message : String(error);
+    return { ok, text: error instanceof StoreAway ? message : `${name}: ${message}` };
   }
 }
 
@@ -56,12 +77,14 @@ function describeCertificates(config: Config): string {
   }
 }
 
-async function describeTarget(config: Config): Promise<string> {
-  if (isLocalhost(config.cnameTarget)) return "is this machine";
+async function describeTarget(config: Config): Promise<Finding> {
+  const target = config.cnameTarget;
+  if (isLocalhost(target)) return { ok: true, text: `${target} is this machine` };
   try {
-    return `has the addresses ${(await resolveCnameTarget(config)).join(", ")}`;
+    const addresses = await resolveCnameTarget(config);
+    return { ok: true, text: `${target} has the addresses ${addresses.join(", ")}` };
   } catch (error) {
-    process.exitCode = 1;
-    return `does not resolve (${error instanceof Error && "code" in error ? error.code : error}): no domain can be verified`;
+    const code = error instanceof Error && "code" in error ? error.code : error;
+    return { ok: false, text: `${target} does not resolve (${code}): no domain can be verified` };
   }
 }

@@ -4,6 +4,7 @@ import { AppError } from "../domain/errors.ts";
 import { canonicalHostname } from "../domain/hostname.ts";
 import type { Store } from "../store/open-store.ts";
 import { recordLocally } from "./local-audit.ts";
+import { printJson } from "./output.ts";
 import { withStore } from "./with-store.ts";
 
 export type DomainChange = "block" | "unblock" | "release";
@@ -36,12 +37,18 @@ const CHANGES: Readonly<Record<DomainChange, Change>> = {
   },
 };
 
-export async function changeDomain(change: DomainChange, name: string, config: Config): Promise<void> {
+export async function changeDomain(
+  change: DomainChange,
+  name: string,
+  config: Config,
+  { json }: { readonly json?: true },
+): Promise<void> {
   const domain = canonicalHostname(name);
   const { make, action, done, refused } = CHANGES[change];
   await withStore(config, async (store) => {
     if (!(await make(store, domain))) throw new AppError("not_found", `${domain} ${refused}.`);
-    console.log(`${domain} ${done}.`);
+    if (json) printJson({ domain, done: change });
+    else console.log(`${domain} ${done}.`);
     await recordLocally(store, {
       command: `waypost domains ${change}`,
       action,

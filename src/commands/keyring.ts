@@ -10,7 +10,11 @@ import { withStore } from "./with-store.ts";
 
 const MAX_ACTIVE_IN_SECONDS = 30 * 86_400;
 
-export async function rotateKeys(activeIn: string, config: Config): Promise<void> {
+export async function rotateKeys(
+  activeIn: string,
+  config: Config,
+  { json }: { readonly json?: true },
+): Promise<void> {
   const seconds = /^\d+$/.test(activeIn) ? Number(activeIn) : Number.NaN;
   if (!(seconds <= MAX_ACTIVE_IN_SECONDS)) {
     throw new AppError("invalid_parameters", `--active-in must be 0 to ${MAX_ACTIVE_IN_SECONDS} seconds`);
@@ -33,7 +37,8 @@ export async function rotateKeys(activeIn: string, config: Config): Promise<void
     }
     const id = Math.max(...rotated.keys.keys());
     const since = new Date(activeFrom * 1000).toISOString();
-    console.log(`Key ${id} seals new links from ${since} on.`);
+    if (json) printJson({ id, active_from: since });
+    else console.log(`Key ${id} seals new links from ${since} on.`);
     await recordLocally(store, {
       command: "waypost keyring rotate",
       action: "Rotate the keys that seal links",

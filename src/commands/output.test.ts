@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 
 import { printTable, toJson } from "./output.ts";
 
@@ -10,6 +11,29 @@ test("a table has as many rows as there are", (t) => {
   printTable(rows, [{ title: "DOMAIN", value: (domain) => domain }], "None.");
   assert.equal(lines.length, rows.length + 1);
   assert.equal(lines.at(-1), "199999.example");
+});
+
+test("a row whose columns have no room beside each other is shown as lines of its own, whole", (t) => {
+  const lines: string[] = [];
+  t.mock.method(console, "log", (line = "") => lines.push(stripVTControlCharacters(line)));
+  const columns = [
+    { title: "ID", value: ({ id }: { id: string }) => id },
+    { title: "NAME", value: () => "a-name-that-is-longer-than-the-line.example", flexible: true },
+    { title: "CREATED", value: () => "2026-11-29 14:00" },
+  ] as const;
+  printTable([{ id: "0123456789abcdef" }, { id: "fedcba9876543210" }], columns, "None.", 30);
+  const name = "NAME     a-name-that-is-longer-than-the-line.example";
+  assert.deepEqual(lines, [
+    ...["ID       0123456789abcdef", name, "CREATED  2026-11-29 14:00"],
+    "",
+    ...["ID       fedcba9876543210", name, "CREATED  2026-11-29 14:00"],
+  ]);
+  lines.length = 0;
+  printTable([{ id: "0123456789abcdef" }], columns, "None.", 50);
+  assert.deepEqual(lines, [
+    "ID                NAME            CREATED",
+    "0123456789abcdef  a-name-…xample  2026-11-29 14:00",
+  ]);
 });
 
 test("JSON has no character that moves a cursor or hides text, and is read back as it was", () => {

@@ -12,7 +12,8 @@ export interface Column<Row> {
 }
 
 const GAP = "  ";
-const MIN_FLEXIBLE = 6;
+/** Shortened to less, a name says nothing: `ali….com`. */
+const MIN_FLEXIBLE = 7;
 /** Where output goes that is no terminal: a file or a program, for which nothing is shortened. */
 const UNLIMITED = Number.POSITIVE_INFINITY;
 const ELLIPSIS = "…";
@@ -36,7 +37,10 @@ function inEscapes(character: string): string {
   return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
-/** One line a row, fitted to the terminal. `empty` is said when there are none. */
+/**
+ * One line a row, fitted to the terminal; where the columns have no room beside each other, each row as lines of its own. `empty` is said
+ * when there are none.
+ */
 export function printTable<Row>(
   rows: readonly Row[],
   given: readonly Column<Row>[],
@@ -57,12 +61,30 @@ export function printTable<Row>(
     cells.reduce((widest, line) => Math.max(widest, (line[index] ?? "").length), title.length),
   );
   const widths = fitted(natural, columns, width);
-  const line = (texts: readonly string[]): string => {
-    const padded = texts.map((text, index) => shorten(text, widths[index] ?? 0).padEnd(widths[index] ?? 0));
-    return cut(padded.join(GAP).trimEnd(), width);
-  };
+  if (lengthOf(widths) > width) {
+    printRecords(columns, cells);
+    return;
+  }
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, index) => shorten(text, widths[index] ?? 0).padEnd(widths[index] ?? 0))
+      .join(GAP)
+      .trimEnd();
   console.log(styleText("bold", line(columns.map(({ title }) => title))));
   for (const texts of cells) console.log(line(texts));
+}
+
+/** Whole: a terminal goes on with the next line. */
+function printRecords(
+  columns: readonly { readonly title: string }[],
+  rows: readonly (readonly string[])[],
+): void {
+  const titleWidth = Math.max(...columns.map(({ title }) => title.length));
+  for (const [index, row] of rows.entries()) {
+    if (index > 0) console.log();
+    for (const [position, text] of row.entries())
+      console.log(`${styleText("bold", (columns[position]?.title ?? "").padEnd(titleWidth))}${GAP}${text}`);
+  }
 }
 
 /** A line of a table that nobody knows the end of: fitted to the terminal by itself. */
@@ -221,8 +243,7 @@ function fitted(
   width: number,
 ): readonly number[] {
   const widths = [...natural];
-  const total = (): number => widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1));
-  while (total() > width) {
+  while (lengthOf(widths) > width) {
     const flexible = widths.flatMap((one, index) =>
       columns[index]?.flexible && one > MIN_FLEXIBLE ? [{ index, one }] : [],
     );
@@ -233,6 +254,10 @@ function fitted(
   return widths;
 }
 
+function lengthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1));
+}
+
 /** In the middle: host names and URLs are told apart by both ends. */
 function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
@@ -241,7 +266,7 @@ function shorten(text: string, width: number): string {
   return `${text.slice(0, head)}${ELLIPSIS}${tail === 0 ? "" : text.slice(-tail)}`;
 }
 
-/** For terminals on which not even the shortest columns have room beside each other. */
+/** For a line whose columns have no room beside each other, however short they are made. */
 function cut(line: string, width: number): string {
   return line.length <= width ? line : `${line.slice(0, width - 1)}${ELLIPSIS}`;
 }

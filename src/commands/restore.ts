@@ -13,7 +13,7 @@ import { restoreStore } from "../store/copy-store.ts";
 import { openStore, type StoreLocation } from "../store/open-store.ts";
 import { lockDataDirectory } from "../supervisor.ts";
 import { SECRET_FILE } from "./backup.ts";
-import { createReadingBar } from "./output.ts";
+import { createReadingBar, printJson } from "./output.ts";
 
 /** In the data directory, so that renaming what is in it into place crosses no file system. */
 const STAGING_FOLDER = ".restoring";
@@ -21,9 +21,14 @@ const STAGING_FOLDER = ".restoring";
 const NOBODYS = /^(?:supervisor\.lock(?:-journal)?|\.restoring)$/;
 
 /** All is checked, and the store opened, before anything gets its name in the data directory. */
-export async function restore(source: string, config: Config): Promise<void> {
+export async function restore(
+  source: string,
+  config: Config,
+  { json }: { readonly json?: true },
+): Promise<void> {
+  const say = json ? console.error : console.log;
   const folder = resolve(source);
-  console.log("Checking the backup");
+  say("Checking the backup");
   const bar = createReadingBar();
   const manifest = await checkBackup(folder, bar.show).finally(bar.end);
   refuseOtherStore(manifest, config);
@@ -34,13 +39,14 @@ export async function restore(source: string, config: Config): Promise<void> {
     refuseToOverwrite(config.dataDir);
     rmSync(staging, { recursive: true, force: true });
     mkdirSync(staging, { mode: 0o700 });
-    await fill({ folder, staging, manifest, config });
+    await fill({ folder, staging, manifest, config, say });
     await check(locationIn(staging, config));
     for (const name of readdirSync(staging)) renameSync(join(staging, name), join(config.dataDir, name));
   } finally {
     rmSync(staging, { recursive: true, force: true });
     lock.release();
   }
+  if (json) return printJson({ data_dir: config.dataDir, created_at: manifest.createdAt });
   console.log(
     `Restored the backup of ${manifest.createdAt} into ${config.dataDir}. Start it with \`waypost serve\`.`,
   );
@@ -51,15 +57,16 @@ interface Restoration {
   readonly staging: string;
   readonly manifest: BackupManifest;
   readonly config: Config;
+  readonly say: (text: string) => void;
 }
 
-async function fill({ folder, staging, manifest, config }: Restoration): Promise<void> {
+async function fill({ folder, staging, manifest, config, say }: Restoration): Promise<void> {
   const paths = manifest.files.map(({ path }) => path);
   if (manifest.store !== "none") {
     await restoreStore(locationIn(staging, config), folder, {
       paths,
       environment: foreignEnvironment(),
-      onFile: (path) => console.log(`Restoring ${path}`),
+      onFile: (path) => say(`Restoring ${path}`),
     });
   }
   const rest = paths.filter((path) => path.startsWith(`${SPOOL_FOLDER}/`) || path === SECRET_FILE);

@@ -1,6 +1,7 @@
 /** Commands that work on the data directory or database itself. */
 import assert from "node:assert/strict";
-import { userInfo } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -137,6 +138,37 @@ test("the keys that seal links are listed for people and for programs, without t
   assert.ok(Date.parse(keys[2].active_from) > Date.now());
 });
 
+test("what works on this machine alone prints JSON for programs, and everything else beside it", async (t) => {
+  const { run, dataDir } = await createInstallation(t);
+  const asJson = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await run(...args, "--json");
+    assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+    return JSON.parse(stdout);
+  };
+  assert.deepEqual(await asJson("migrate"), { schema: "current" });
+  const { settings, warnings, store, files, cname_target: target } = await asJson("check-config");
+  assert.equal(settings.WAYPOST_DATA_DIR, dataDir);
+  assert.ok(Array.isArray(warnings));
+  assert.deepEqual(
+    [store.ok, files.ok, target],
+    [true, true, { ok: true, text: "localhost is this machine" }],
+  );
+  const { id, active_from: since } = await asJson("keyring", "rotate");
+  assert.equal(id, 2);
+  assert.ok(Date.parse(since) > Date.now());
+  const parent = mkdtempSync(join(tmpdir(), "waypost-json-"));
+  t.after(() => rmSync(parent, { recursive: true, force: true }));
+  const folder = join(parent, "backup");
+  const made = await asJson("backup", folder);
+  assert.equal(made.folder, folder);
+  assert.deepEqual([made.store, made.has_secret], ["sqlite", true]);
+  assert.ok(made.files > 1 && made.bytes > 1000 && Date.parse(made.created_at) <= Date.now());
+  const other = await createInstallation(t);
+  const { code, stdout } = await other.run("restore", folder, "--json");
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout), { data_dir: other.dataDir, created_at: made.created_at });
+});
+
 test("a command whose database is away says so in one line", async (t) => {
   const installation = await createInstallation(t, {
     WAYPOST_DATABASE_URL: "postgres://waypost:s3cret@127.0.0.1:9/waypost",
@@ -144,4 +176,7 @@ test("a command whose database is away says so in one line", async (t) => {
   const { code, stderr } = await installation.run("migrate");
   assert.equal(code, 1);
   assert.match(stderr, /^PostgreSQL cannot be used: [^\n]*ECONNREFUSED[^\n]*\n$/);
+  const checked = await installation.run("check-config");
+  assert.equal(checked.code, 1);
+  assert.match(checked.stdout, /^store: PostgreSQL cannot be used: .*ECONNREFUSED/m);
 });

@@ -127,7 +127,8 @@ test("an operator blocks, unblocks and releases domains from the command line", 
   const { link } = await wrappedLink(waypost);
   const statusOf = async () => (await waypost.visit(link)).status;
 
-  assert.equal((await installation.run("domains", "block", "Click.localhost")).code, 0);
+  const blocked = await installation.run("domains", "block", "Click.localhost", "--json");
+  assert.deepEqual(JSON.parse(blocked.stdout), { domain: "click.localhost", done: "block" });
   await until(async () => (await statusOf()) === 403, "the block reaches the edge");
   const { json } = await waypost.call("POST", `${DOMAINS}/click.localhost/verify`, { key: KEY });
   assert.equal(json.results.compliance_status, "blocked");
