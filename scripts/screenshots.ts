@@ -1,10 +1,12 @@
 /**
  * `npm run screenshots [-- FOLDER [SCENE…]]`: a picture of every page and state of the console, in both themes and at the width of a desktop and
- * of a phone, to be looked at. Without a folder it makes those of the documentation anew: the documented states, on a phone
+ * of a phone, as tall as it is up to two windows, to be looked at. Without a folder it makes those of the documentation anew: the documented states, on a phone
  * in one theme, in `docs/screenshots/`.
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+
+import type { Page } from "playwright-core";
 
 import { DESKTOP, type Look, launchBrowser, lookFrom } from "../test/console/browser.ts";
 import { SCENES, type Scene } from "../test/console/scenes.ts";
@@ -34,6 +36,7 @@ async function takeAll(scenes: readonly Scene[], looks: readonly Look[], folder:
       await using tab = await theatre.play(scene, DESKTOP);
       for (const look of looks) {
         await lookFrom(tab.page, look);
+        await growToContent(tab.page);
         await tab.page.screenshot({ path: join(folder, pictureName(scene, look)), animations: "disabled" });
       }
       console.log(scene.name);
@@ -42,4 +45,14 @@ async function takeAll(scenes: readonly Scene[], looks: readonly Look[], folder:
     await theatre[Symbol.asyncDispose]();
     await browser.close();
   }
+}
+
+async function growToContent(page: Page): Promise<void> {
+  const window = page.viewportSize();
+  if (window === null) return;
+  const content = await page.evaluate<number>("document.documentElement.scrollHeight");
+  await page.setViewportSize({
+    ...window,
+    height: Math.min(Math.max(window.height, content), 2 * window.height),
+  });
 }

@@ -54,7 +54,7 @@ export interface SupervisorTiming {
 export interface Supervisor {
   /** Replaces all children; each new worker serves before its predecessor drains. Also on SIGUSR2. */
   restart(): Promise<void>;
-  /** Ends all children, at the latest with SIGKILL. Also on SIGTERM and SIGINT. */
+  /** Ends all children, at the latest with SIGKILL. Also on {@link STOP_SIGNALS}. */
   stop(): Promise<void>;
   /** Settles when {@link stop} is done, whoever asked for it. */
   readonly stopped: Promise<void>;
@@ -73,6 +73,8 @@ const TIMING: SupervisorTiming = {
   portWithinMs: 3000,
 };
 const PORT_RETRY_MS = 100;
+/** SIGHUP: the terminal that it was started from is closed. It must drain then as it does else. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** Throws `unavailable` when another supervisor has the data directory, or somebody else a port. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
@@ -114,8 +116,7 @@ class ProcessTree implements Supervisor {
     this.stopped = this.#stopped.promise;
     this.#control = options.control && this.#startChild("control", options.control);
     this.#edges = Array.from({ length: options.edge ? options.edgeCount : 0 }, () => this.#startEdge());
-    process.on("SIGTERM", this.#onStopSignal);
-    process.on("SIGINT", this.#onStopSignal);
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#onStopSignal);
     process.on("SIGUSR2", this.#onRestartSignal);
   }
 
@@ -130,8 +131,7 @@ class ProcessTree implements Supervisor {
     if (this.#stopping) return this.stopped;
     this.#stopping = true;
     await Promise.all([this.#control?.stop(), ...this.#edges.map((edge) => edge.stop())]);
-    process.off("SIGTERM", this.#onStopSignal);
-    process.off("SIGINT", this.#onStopSignal);
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#onStopSignal);
     process.off("SIGUSR2", this.#onRestartSignal);
     this.#lock.release();
     this.#stopped.resolve();

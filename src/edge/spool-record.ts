@@ -99,7 +99,7 @@ function parseRow(row: Buffer): readonly unknown[] | undefined {
     const cells: unknown = JSON.parse(row.toString());
     return Array.isArray(cells) ? cells : undefined;
   } catch {
-    // Not JSON: a row of no version; the reader counts it as unreadable.
+    // Not JSON: a row of no version. It stays in the spool, whose depth and age tell of it.
     return undefined;
   }
 }

@@ -103,7 +103,14 @@ export const SCENES: readonly Scene[] = [
   },
   { name: "page-not-found", stage: "usual", as: "operator", path: "/nowhere", shows: "There is no page" },
   // No page of the console, but one that it leads to.
-  { name: "reference", stage: "usual", as: "nobody", path: "/docs", shows: "Before the first call" },
+  {
+    name: "reference",
+    stage: "usual",
+    as: "nobody",
+    path: "/docs",
+    shows: "Before the first call",
+    isDocumented: true,
+  },
   {
     name: "overview",
     stage: "usual",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, suite, test } from "node:test";
 
 import type { Browser } from "playwright-core";
@@ -91,7 +92,7 @@ suite("the console's session", () => {
     const { page } = tab;
     await signIn(page, FIRST_KEY);
     await page.getByLabel("Host name").fill("half.typed.example");
-    await tab.context.clearCookies();
+    leaveUnused(stage, 481);
     await page.getByRole("button", { name: "Add the domain" }).click();
     const dialog = page.getByRole("dialog", { name: "Your session has ended" });
     await dialog.getByLabel("API key").fill(FIRST_KEY);
@@ -101,6 +102,18 @@ suite("the console's session", () => {
     await page.getByRole("button", { name: "Add the domain" }).click();
     await page.getByText("Create a DNS record").waitFor();
     assert.deepEqual(tab.complaints, []);
+  });
+
+  test("a session that is over after its days is, however much it was used", async () => {
+    await using tab = await open("/domains");
+    await signIn(tab.page, FIRST_KEY);
+    await tab.page.getByText("click.acme.com").waitFor();
+    change(stage, `UPDATE sessions SET expires_at_ms = expires_at_ms - ${168 * 3_600_000}`);
+    await tab.page.getByText("click.acme.com").click();
+    await tab.page.getByRole("dialog", { name: "Your session has ended" }).waitFor();
+    // A reload begins with the sign-in: no page stays that is made for somebody who is signed in.
+    await tab.page.reload();
+    await tab.page.getByRole("heading", { name: "Sign in" }).waitFor();
   });
 
   test("Escape does not get past a session that has ended, however often it is pressed", async () => {
@@ -165,6 +178,16 @@ suite("the console's session", () => {
     assert.equal(await tab.page.getByRole("link", { name: "Tracking domains" }).count(), 0);
   });
 });
+
+/** As if nobody had done anything in the console for so long. */
+function leaveUnused(at: Stage, minutes: number): void {
+  change(at, `UPDATE sessions SET last_used_at_ms = last_used_at_ms - ${minutes * 60_000}`);
+}
+
+function change({ waypost }: Stage, statement: string): void {
+  using state = new DatabaseSync(join(waypost.dataDir, "state.db"), { timeout: 5000 });
+  assert.ok(state.prepare(statement).run().changes > 0);
+}
 
 test("while Waypost is down the console says so, and goes on by itself once it is back", async (t) => {
   const installation = await createInstallation(t, { WAYPOST_API_KEY: FIRST_KEY, WAYPOST_EDGE_WORKERS: "1" });

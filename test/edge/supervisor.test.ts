@@ -155,20 +155,21 @@ test("a restart without downtime replaces every process and fails no request", a
   await assertNothingLost(installation, load.answered);
 });
 
-test("SIGTERM under load ends everything within ten seconds and loses nothing", async () => {
-  await using installation = await createInstallation();
-  const tree = await startTree(installation);
-  const load = clicks(installation, tree.port);
-  while (load.answered.length < 500) await new Promise(setImmediate);
-  const pids = [...tree.children("edge"), ...tree.children("control")];
-  const started = performance.now();
-  tree.process.kill("SIGTERM");
-  assert.equal(await tree.exited, 0);
-  assert.ok(performance.now() - started < 10_000);
-  assert.ok(!pids.some(isAlive));
-  await load.stop();
-  await assertNothingLost(installation, load.answered);
-});
+for (const signal of ["SIGTERM", "SIGHUP"] as const)
+  test(`${signal} under load ends everything within ten seconds and loses nothing`, async () => {
+    await using installation = await createInstallation();
+    const tree = await startTree(installation);
+    const load = clicks(installation, tree.port);
+    while (load.answered.length < 500) await new Promise(setImmediate);
+    const pids = [...tree.children("edge"), ...tree.children("control")];
+    const started = performance.now();
+    tree.process.kill(signal);
+    assert.equal(await tree.exited, 0);
+    assert.ok(performance.now() - started < 10_000);
+    assert.ok(!pids.some(isAlive));
+    await load.stop();
+    await assertNothingLost(installation, load.answered);
+  });
 
 test("when the supervisor is killed its children leave, and the next one takes over at once", async (t) => {
   await using installation = await createInstallation();

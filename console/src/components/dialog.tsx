@@ -9,14 +9,13 @@ interface DialogProps {
   readonly children: ReactNode;
 }
 
-/** `isKept`: it has what cannot be had again, and its own buttons alone close it. */
-export function Dialog(props: DialogProps & { readonly isKept?: boolean }) {
-  return (
-    <Modal
-      {...props}
-      className="m-auto w-[min(480px,calc(100%-24px))] rounded-2 border border-line bg-raised p-5"
-    />
-  );
+/** `isKept`: it has what cannot be had again, and its own buttons alone close it. `isWide`: it has a list in two columns. */
+export function Dialog({
+  isWide = false,
+  ...props
+}: DialogProps & { readonly isKept?: boolean; readonly isWide?: boolean }) {
+  const width = isWide ? "w-[min(720px,calc(100%-24px))]" : "w-[min(480px,calc(100%-24px))]";
+  return <Modal {...props} className={`m-auto ${width} rounded-2 border border-line bg-raised p-5`} />;
 }
 
 /** Slides in at the side; over the whole width of a phone. */

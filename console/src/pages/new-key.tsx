@@ -20,7 +20,7 @@ export function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   });
   if (make.data !== undefined) return <MadeKey made={make.data} onClose={onClose} />;
   return (
-    <Dialog title="Make a key" onClose={onClose}>
+    <Dialog title="Make a key" onClose={onClose} isWide>
       <NewKeyForm
         onMake={make.mutate}
         onClose={onClose}
@@ -74,12 +74,12 @@ function NewKeyForm({
       <OwnerField owner={owner} onOwner={setOwner} />
       <fieldset>
         <legend className="mb-2 font-medium">May do</legend>
-        <div className="grid gap-2">
-          <CheckField
-            label="All of these"
-            checked={chosen.length === offered.length}
-            onChange={(event) => setGrants(event.target.checked ? offered.map(({ grant }) => grant) : [])}
-          />
+        <CheckField
+          label="All of these"
+          checked={chosen.length === offered.length}
+          onChange={(event) => setGrants(event.target.checked ? offered.map(({ grant }) => grant) : [])}
+        />
+        <div className="mt-2 grid gap-x-6 gap-y-2 sm:grid-cols-2">
           {offered.map(({ grant, words }) => (
             <CheckField
               key={grant}
