@@ -7,6 +7,8 @@ export interface NeededProgram {
   /** For people: `PostgreSQL 14 or newer`. */
   readonly what: string;
   readonly debianPackage: string;
+  /** Answers what the package asks while it is installed: a line for `debconf-set-selections`. */
+  readonly debconf?: string;
   /** The environment variable that makes it unnecessary. */
   readonly insteadSet?: string;
   /** Where it is, when it is there. */
@@ -17,14 +19,17 @@ export interface NeededProgram {
 export function findOrInstall(program: NeededProgram, say: (line: string) => void): string {
   const found = program.search();
   if (found !== undefined) return found;
-  const { what, debianPackage, insteadSet } = program;
+  const { what, debianPackage, debconf, insteadSet } = program;
   if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) {
     const orSet = insteadSet === undefined ? "" : `, or set ${insteadSet}`;
     throw new Error(`The tests need ${what}: install it (Debian: apt-get install ${debianPackage})${orSet}.`);
   }
   say(`No ${what} found for the tests: installing Debian's ${debianPackage} by apt-get.`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  for (const command of [["update"], ["install", "--yes", "--no-install-recommends", debianPackage]]) {
+  if (debconf !== undefined) execFileSync("debconf-set-selections", { input: debconf });
+  // None of a developer's own packages is removed: a mail server takes another one's place.
+  const install = ["install", "--yes", "--no-remove", "--no-install-recommends", debianPackage];
+  for (const command of [["update"], install]) {
     execFileSync("apt-get", ["--quiet", ...command], { stdio: ["ignore", "ignore", "inherit"], env });
   }
   const installed = program.search();

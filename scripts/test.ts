@@ -15,6 +15,7 @@ import { CERTUTIL } from "./certutil.ts";
 import { CHROMIUM } from "./chromium.ts";
 import { buildConsole, isConsoleCurrent } from "./console-build.ts";
 import { findOrInstall, type NeededProgram, searchFolders } from "./debian-package.ts";
+import { POSTFIX } from "./throwaway-postfix.ts";
 import { POSTGRES, startThrowawayPostgres } from "./throwaway-postgres.ts";
 
 /** The folder with Let's Encrypt's test authority. */
@@ -63,7 +64,9 @@ async function main(args: readonly string[]): Promise<number> {
     findOrInstall(CHROMIUM, say);
     findOrInstall(CERTUTIL, say);
   }
-  if (files.some((file) => file.includes("test/e2e/"))) for (const shell of SHELLS) findOrInstall(shell, say);
+  if (files.some((file) => file.includes("test/e2e/"))) {
+    for (const program of [...SHELLS, POSTFIX]) findOrInstall(program, say);
+  }
   // Here and not in the tests, which run beside each other.
   if (!isConsoleCurrent()) await buildConsole();
   if (given !== "") return runTests(args, given);

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { type Answer, type CallOptions, send } from "../api/harness.ts";
@@ -43,8 +42,14 @@ export interface Installation {
   run(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
+/** A test, or a file of tests. */
+export interface Scope {
+  /** Has this done when it is over. */
+  after(end: () => unknown): void;
+}
+
 export async function createInstallation(
-  t: TestContext,
+  t: Scope,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Installation> {
   const dataDir = mkdtempSync(join(tmpdir(), "waypost-e2e-"));

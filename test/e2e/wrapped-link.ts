@@ -7,14 +7,19 @@ export const DOMAINS = "/api/v1/tracking-domains";
 export const KEY = "e2e-key-that-is-long-enough-for-us";
 const WITHIN_MS = 60_000;
 
-/** A link of a mail wrapped with a verified `click.localhost`. */
-export async function wrappedLink(waypost: WaypostProcess): Promise<{ link: string; messageId: string }> {
+/** Makes the tracking domain `click.localhost`, and resolves when it is verified. */
+export async function verifyDomain(waypost: WaypostProcess): Promise<void> {
   await waypost.call("POST", DOMAINS, { key: KEY, body: { domain: "click.localhost" } });
   // Asked again like a person would: on a machine without idle cores a probe can miss its five seconds.
   await until(async () => {
     const { json } = await waypost.call("POST", `${DOMAINS}/click.localhost/verify`, { key: KEY });
     return json.results?.verified === true;
   }, "the domain is verified");
+}
+
+/** A link of a mail wrapped with a verified `click.localhost`. */
+export async function wrappedLink(waypost: WaypostProcess): Promise<{ link: string; messageId: string }> {
+  await verifyDomain(waypost);
   const wrapped = await waypost.call("POST", "/api/v1/wrap", {
     key: KEY,
     body: {
