@@ -39,6 +39,13 @@ const SHELLS: readonly NeededProgram[] = ["zsh", "fish"].map((name) => ({
   search: () => searchFolders([name]),
 }));
 
+/** For the example's policy for KumoMTA. */
+const LUA: NeededProgram = {
+  what: "Lua 5.4",
+  debianPackage: "lua5.4",
+  search: () => searchFolders(["lua5.4"]),
+};
+
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/compiled");
 const OF_THE_PARTS = ["src/**/*.test.ts", "test/!(console|crash|e2e)/**/*.test.ts"];
 /** For one test: what hangs fails, and names itself. */
@@ -65,7 +72,7 @@ async function main(args: readonly string[]): Promise<number> {
     findOrInstall(CERTUTIL, say);
   }
   if (files.some((file) => file.includes("test/e2e/"))) {
-    for (const program of [...SHELLS, POSTFIX]) findOrInstall(program, say);
+    for (const program of [...SHELLS, LUA, POSTFIX]) findOrInstall(program, say);
   }
   // Here and not in the tests, which run beside each other.
   if (!isConsoleCurrent()) await buildConsole();

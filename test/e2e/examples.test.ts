@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -100,4 +100,42 @@ test("Nodemailer wraps with the library alone, and Waypost knows the links", asy
   const [link = ""] = /http:\/\/click\.localhost:\d+\/e\/[\w-]+/.exec(message) ?? [];
   const opened = await installation.run("token", "open", link);
   assert.match(opened.stdout, /ann@example\.com/, opened.stderr);
+});
+
+/** What KumoMTA's policy makes of a message, in Latin-1: a character is a byte. */
+function throughPolicy(message: string, event: string, { ports }: Installation, url?: string): string {
+  const standIn = join(import.meta.dirname, "kumo-stand-in.lua");
+  const { status, stdout, stderr } = spawnSync(
+    "lua5.4",
+    [standIn, join(EXAMPLES, "kumomta/init.lua"), event, "ann+x@example.com"],
+    {
+      input: Buffer.from(message, "latin1"),
+      env: {
+        PATH: process.env["PATH"] ?? "",
+        WAYPOST_URL: url ?? `http://127.0.0.1:${ports.api}`,
+        WAYPOST_API_KEY: KEY,
+      },
+    },
+  );
+  assert.equal(status, 0, String(stderr));
+  return stdout.toString("latin1");
+}
+
+test("KumoMTA's policy, run by Lua with stand-ins, wraps a message, and passes it as it came when it can't", async (t) => {
+  const installation = await startInstallation(t);
+  await useDomain(installation);
+  const header = "Subject: Boots\r\nContent-Type: text/html\r\n\r\n";
+  const message = `${header}<p>caf\xc3\xa9</p>\r\n<a href="https://www.example.com/">x</a>\r\n`;
+  for (const event of ["smtp_server_message_received", "http_message_generated"]) {
+    const wrapped = throughPolicy(message, event, installation);
+    const [link = ""] = /http:\/\/click\.localhost:\d+\/e\/[\w-]+/.exec(wrapped) ?? [];
+    const opened = await installation.run("token", "open", link);
+    assert.match(opened.stdout, /ann\+x@example\.com/, opened.stderr);
+    assert.match(wrapped, /<p>caf\xc3\xa9<\/p>\r\n/);
+    assert.doesNotMatch(wrapped, /[^\r]\n/, "KumoMTA wants CRLF everywhere");
+  }
+  const event = "smtp_server_message_received";
+  const latin1 = message.replace("\xc3\xa9", "\xe9");
+  assert.equal(throughPolicy(latin1, event, installation), latin1);
+  assert.equal(throughPolicy(message, event, installation, "http://127.0.0.1:9"), message);
 });
