@@ -1,5 +1,6 @@
-/** A TCP port on loopback that nobody listens on at the moment. */
+/** A TCP port on loopback that nobody listens on at the moment, and that no other test is given while this process runs. */
 import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
@@ -10,6 +11,7 @@ const END = 32_768;
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {
     const port = randomInt(FIRST, END);
+    if (!(await reserve(port))) continue;
     const server = createServer().listen(port, "127.0.0.1");
     try {
       await once(server, "listening");
@@ -21,4 +23,16 @@ export async function freePort(): Promise<number> {
     return port;
   }
   throw new Error("there is no free port");
+}
+
+/** Other files of tests run at the same time: who has the UDP port of this number, which nothing here uses, has the TCP port. */
+async function reserve(port: number): Promise<boolean> {
+  const reservation = createSocket("udp4").unref();
+  reservation.bind({ port, address: "127.0.0.1", exclusive: true });
+  try {
+    await once(reservation, "listening");
+    return true;
+  } catch {
+    return false;
+  }
 }
