@@ -48,16 +48,17 @@ export async function exportEvents(options: EventOptions): Promise<void> {
 async function writeNewFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
   const part = `${path}.${process.pid}.part`;
-  const file = await open(part, "w", 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw new AppError("invalid_parameters", `${path} cannot be written: ${error.message}`);
-  });
   const removePart = (): void => rmSync(part, { force: true });
   const interrupted = (signal: NodeJS.Signals): void => {
     removePart();
     process.exit(EXIT_CODE_OF_SIGNAL_0 + constants.signals[signal]);
   };
+  // Before the file is there: nobody else removes it.
   for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
+    const file = await open(part, "w", 0o600).catch((error: NodeJS.ErrnoException) => {
+      throw new AppError("invalid_parameters", `${path} cannot be written: ${error.message}`);
+    });
     await pipeline(chunks, file.createWriteStream());
     if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
     await rename(part, path);
