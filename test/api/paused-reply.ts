@@ -1,10 +1,9 @@
 /** A reply whose reader reads its first bytes, and then nothing more; and enough to reply with that this holds the reply up. */
-import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { type ClientRequest, request } from "node:http";
 
 import { openStore } from "../../src/store/open-store.ts";
 import { recorded } from "../events/recorded.ts";
+import { systemHolds } from "../system-buffers.ts";
 import { FIRST_KEY, type TestApi } from "./harness.ts";
 
 /** More than the largest page has. */
@@ -24,15 +23,6 @@ export async function storeLongEvents({ location }: Pick<TestApi, "location">): 
     await store.events.append(events);
   }
   await store.close();
-}
-
-/** What Linux holds of a connection on loopback at most, in bytes: sent, and not yet read (tcp(7), `tcp_rmem` and `tcp_wmem`). */
-async function systemHolds(): Promise<number> {
-  const limits = ["rmem", "wmem"].map((name) => readFile(`/proc/sys/net/ipv4/tcp_${name}`, "utf8"));
-  const bytes = (await Promise.all(limits)).map((text) => Number(text.trim().split(/\s+/).at(-1)));
-  const held = bytes.reduce((sum, limit) => sum + limit, 0);
-  assert.ok(held > 0);
-  return held;
 }
 
 export interface PausedReply {

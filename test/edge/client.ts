@@ -1,11 +1,12 @@
 /** HTTP as a test wants it: raw bytes over a socket, and requests whose failures can be counted. */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { Agent, type IncomingHttpHeaders, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Sends the bytes and gives all that comes back until the server ends the connection, or nothing more came for `quietMs`. */
-export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 1000): Promise<string> {
+export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 10_000): Promise<string> {
   const socket = await openSocket(port);
   socket.write(bytes);
   return readAll(socket, quietMs);
@@ -17,6 +18,24 @@ export async function openSocket(port: number): Promise<Socket> {
   socket.on("error", () => undefined);
   await once(socket, "connect");
   return socket;
+}
+
+/** What a connection is opened with, and the moment when the server, in this process, is done with it: a client that doesn't read hears nothing of that. */
+export async function openWatched<Client extends Socket>(
+  port: number,
+  open: (port: number) => Promise<Client>,
+): Promise<{ readonly socket: Client; readonly cutOff: Promise<unknown> }> {
+  const { promise: cutOff, resolve } = Promise.withResolvers<void>();
+  const accepted = (message: unknown): void => {
+    const { socket } = message as { readonly socket: Socket };
+    if (socket.localPort === port) socket.once("close", () => resolve());
+  };
+  subscribe("net.server.socket", accepted);
+  try {
+    return { socket: await open(port), cutOff };
+  } finally {
+    unsubscribe("net.server.socket", accepted);
+  }
 }
 
 export async function readAll(socket: Socket, quietMs: number): Promise<string> {

@@ -49,7 +49,7 @@ async function publish(): Promise<void> {
 }
 /** Resolves once the worker has taken up what was published last. */
 const taken = (t: TestContext): Promise<void> =>
-  t.waitFor(() => assert.equal(worker.stats().snapshotVersion, version), { interval: 10, timeout: 5000 });
+  t.waitFor(() => assert.equal(worker.stats().snapshotVersion, version), { interval: 10, timeout: 60_000 });
 
 test("a click over https is a redirect, on a chain that leads to the root", async () => {
   for (const name of [HOST, OTHER_HOST]) {
