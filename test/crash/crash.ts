@@ -61,9 +61,8 @@ export async function databaseOutage(
   await run.refill();
   await run.answered(100);
   await proxy.goDown();
-  const before = run.load.answered.length;
-  await sleep(outageMs);
-  assert.ok(run.load.answered.length > before + 100);
+  // A slow machine takes longer for so many, and the outage with it.
+  await Promise.all([sleep(outageMs), run.answered(100)]);
   await proxy.comeBack();
   await run.answered(100);
   const account = await run.settle();

@@ -40,9 +40,20 @@ async function databaseSettings(
 }
 
 async function eventIds(waypost: WaypostProcess, messageId: string): Promise<readonly string[]> {
-  const path = `/api/v1/events/message?messages=${messageId}&per_page=10000`;
-  const { json } = await waypost.call("GET", path, { key: KEY });
-  return json.results.map(({ event_id }: { event_id: string }) => event_id);
+  const ids: string[] = [];
+  let path: string | undefined = `/api/v1/events/message?messages=${messageId}&per_page=10000`;
+  while (path !== undefined) {
+    const { json } = await waypost.call("GET", path, { key: KEY });
+    ids.push(...json.results.map(({ event_id }: { event_id: string }) => event_id));
+    path = json.links.next;
+  }
+  return ids;
+}
+
+function stopControl(waypost: WaypostProcess): void {
+  const control = waypost.controlProcess();
+  assert.ok(control !== undefined);
+  process.kill(control, "SIGSTOP");
 }
 
 /** Clicks until told to stop, and counts those answered. */
@@ -100,8 +111,7 @@ test("the events of a spool that nobody has emptied are in the backup", async (t
   const waypost = await original.serve();
   const { link, messageId } = await wrappedLink(waypost);
   // Without its control process nothing leaves the spool.
-  const [, control] = waypost.processes();
-  process.kill(control ?? 0, "SIGSTOP");
+  stopControl(waypost);
   for (let clicks = 0; clicks < 10; clicks += 1) assert.equal((await waypost.visit(link)).status, 302);
   const made = await original.run("backup", folder);
   assert.equal(made.code, 0, made.stderr);
@@ -126,8 +136,7 @@ test("the spool of a machine is backed up alone while the database is away, and 
   const edge = await createInstallation(t, settings);
   const waypost = await edge.serve();
   const { link, messageId } = await wrappedLink(waypost);
-  const [, control] = waypost.processes();
-  process.kill(control ?? 0, "SIGSTOP");
+  stopControl(waypost);
   for (let clicks = 0; clicks < 10; clicks += 1) assert.equal((await waypost.visit(link)).status, 302);
   const away = "postgres://nobody@127.0.0.1:9/nothing";
   const made = await edge.run("backup", folder, "--spool-only", "--database-url", away);

@@ -26,6 +26,8 @@ export interface WaypostProcess {
   visit(url: string): Promise<Answer>;
   /** The process ids of the whole tree, the supervisor first. */
   processes(): readonly number[];
+  /** The control process's, when there is one just now. */
+  controlProcess(): number | undefined;
   /** Ends every process at once, as a power cut does. */
   killAll(): Promise<void>;
   stop(): Promise<number | null>;
@@ -67,7 +69,8 @@ export async function createInstallation(
   const running = new Set<WaypostProcess>();
   t.after(async () => {
     for (const waypost of running) await waypost.killAll();
-    rmSync(dataDir, { recursive: true, force: true });
+    // Those that were killed may still be leaving.
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 20 });
   });
   return {
     dataDir,
@@ -99,6 +102,7 @@ function startProcess(args: readonly string[], env: NodeJS.ProcessEnv, ports: Po
       return send(ports.edge, "GET", `${pathname}${search}`, { key: null, headers: { host } });
     },
     processes,
+    controlProcess: () => processes().find((pid) => commandOf(pid).includes("\0control")),
     killAll: async () => {
       for (const pid of processes()) kill(pid);
       if (child.exitCode === null && child.signalCode === null) await ended;
@@ -148,6 +152,15 @@ function parentOf(pid: number): number | undefined {
   } catch {
     // It ended while we looked.
     return undefined;
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    // It ended while we looked.
+    return "";
   }
 }
 

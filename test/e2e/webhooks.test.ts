@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 
 import { createTestDatabase } from "../postgres.ts";
@@ -63,23 +62,17 @@ function startClicking({ waypost }: Machine, link: string): { stop(): Promise<nu
   };
 }
 
-function controlPid({ waypost }: Machine): number | undefined {
-  return waypost.processes().find((pid) => commandOf(pid).includes("\0control"));
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    // It ended while we looked.
-    return "";
-  }
-}
-
 /** Its control process, which has been killed, has another in its place that answers. */
 async function isBack({ waypost }: Machine): Promise<boolean> {
   const answer = await waypost.call("GET", WEBHOOKS, { key: KEY }).catch(() => undefined);
   return answer?.status === 200;
+}
+
+/** False when there is none just now. */
+function killControl({ waypost }: Machine): boolean {
+  const pid = waypost.controlProcess();
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  return pid !== undefined;
 }
 
 /** `kill -9` of the process that delivers, while a batch of it is under way; the batch. */
@@ -90,7 +83,7 @@ async function killInDelivery(machine: Machine, target: Receiver, answers: boole
     target.behave = accept;
     // What was accepted need not have been noted.
     if (answers) response.end("OK");
-    const pid = controlPid(machine);
+    const pid = machine.waypost.controlProcess();
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     resolve(batch);
   };
@@ -160,16 +153,15 @@ test("two machines on one database deliver every event in order, whichever of th
   for (const victim of [second, first, second]) {
     const before = delivered();
     await until(async () => delivered() > before + 5, "both webhooks are delivered");
-    await until(async () => controlPid(victim) !== undefined, "there is a process to kill");
-    process.kill(controlPid(victim) ?? 0, "SIGKILL");
+    await until(async () => killControl(victim), "there is a process to kill");
   }
-  await clicks.stop();
+  const answered = await clicks.stop();
   // The stored order is what counts: ids of two edges interleave, but only the first had clicks.
   await until(() => isBack(first), "it is back");
   let stored: readonly string[] = [];
   await until(async () => {
     stored = await storedIds(first.waypost);
-    return stored.length > 0 && delivered() >= stored.length;
+    return stored.length >= answered && delivered() >= stored.length;
   }, "every event arrives");
   for (const target of targets) {
     assert.deepEqual(target.deliveredIds(), stored);
