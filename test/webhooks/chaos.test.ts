@@ -70,7 +70,7 @@ onBothDatabases("the worst that a receiver does", (database) => {
     const store = await open(t, await createPlace(t, database));
     const target = await receiver(t, { tls: GOOD });
     const id = await addWebhook(store, target.url);
-    deliver(t, store, { timeoutMs: 1000, extraCa: AUTHORITY.cert });
+    deliver(t, store, { timeoutMs: 3000, extraCa: AUTHORITY.cert });
     const listed = (state: "failing" | "delivered") =>
       store.webhookReplays.listBatches(id, { state, withinMs: 3_600_000, limit: 100 });
     const ids: string[] = [];

@@ -5,8 +5,9 @@ import { type TestContext, test } from "node:test";
 import { mayReach } from "../../src/verification/address-policy.ts";
 import { createEgress, type Egress, type EgressOptions } from "../../src/webhooks/egress.ts";
 import { type DnsEntry, startDnsServer } from "../dns-server.ts";
+import { freePort } from "../free-port.ts";
 import { issueCertificate } from "../verification/certificates.ts";
-import { closedPort, serveHttp, serveHttps, serveTcp } from "../verification/web-servers.ts";
+import { serveHttp, serveHttps, serveTcp } from "../verification/web-servers.ts";
 
 /** As main.ts builds it: the policy of probes, without the exception for names under localhost. */
 const policy = (allowPrivate: boolean) => (address: string) => mayReach(address, address, allowPrivate);
@@ -148,7 +149,7 @@ test("a name that does not exist, and a port on which nobody listens, are told a
     kind: "unanswered",
     reason: "ENOTFOUND",
   });
-  assert.deepEqual(await post(egress, `http://127.0.0.1:${await closedPort()}/`), {
+  assert.deepEqual(await post(egress, `http://127.0.0.1:${await freePort()}/`), {
     kind: "unanswered",
     reason: "ECONNREFUSED",
   });
@@ -207,7 +208,7 @@ for (const [name, answer] of [
       reason: "timeout",
     });
     const tookMs = performance.now() - startedMs;
-    assert.ok(tookMs >= 650 && tookMs < 3000, `took ${tookMs} ms`);
+    assert.ok(tookMs >= 650 && tookMs < 10_000, `took ${tookMs} ms`);
   });
 }
 
