@@ -129,8 +129,8 @@ describe("DNS evidence", () => {
   test("a server that says nothing costs no more than the budget", async (t) => {
     const server = await serve(t, { "click.acme.com": { fails: "silent" } });
     const startedAt = performance.now();
-    const evidence = await look(server, "click.acme.com", { budgetMs: 300 });
-    assert.ok(performance.now() - startedAt < 1500);
+    const evidence = await look(server, "click.acme.com", { budgetMs: 1000 });
+    assert.ok(performance.now() - startedAt < 8000);
     assert.equal(evidence.cnameOutcome, "silent");
     assert.equal(evidence.addressOutcome, "silent");
     assert.deepEqual(evidence.targetAddresses, ["192.0.2.10", "2001:db8::10"]);

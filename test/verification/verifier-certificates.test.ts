@@ -8,9 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { CertificateEvidence } from "../../src/verification/evidence.ts";
 import type { CertificateSupply, VerifierDeps } from "../../src/verification/verifier.ts";
 import type { DnsEntry } from "../dns-server.ts";
+import { freePort } from "../free-port.ts";
 import { issueCertificate } from "./certificates.ts";
 import { CNAME_TARGET, setUp } from "./verifier-setup.ts";
-import { closedPort, edge, serveHttp, serveTcp } from "./web-servers.ts";
+import { edge, serveHttp, serveTcp } from "./web-servers.ts";
 
 const DOMAIN = "click.acme.com";
 const EDGE_ADDRESS = "127.0.0.2";
@@ -137,7 +138,7 @@ describe("verifying a secure domain whose certificate is Waypost's to order", ()
   });
 
   test("orders nothing where no request arrives over http", async (t) => {
-    const port = await closedPort(EDGE_ADDRESS);
+    const port = await freePort();
     const ports = { publicHttp: port, publicHttps: port, listenHttp: 0, listenHttps: 0 };
     const unexpected = () => assert.fail("not this call");
     const { verifier, store } = await setUp(t, {
@@ -163,7 +164,7 @@ describe("verifying a secure domain whose certificate its owner has brought", ()
   });
 
   test("gives up when no edge serves it in time, and says what is wrong", async (t) => {
-    const { verifier, store, https, domain } = await setUpSecure(t, OWN, { ...NEW, servedWithinMs: 500 });
+    const { verifier, store, https, domain } = await setUpSecure(t, OWN, { ...NEW, servedWithinMs: 2000 });
     const result = await verifier.verify(domain, "asked");
     assert.equal(result.kind === "failed" && result.failure, sslText(https.port));
     assert.ok(https.connections() > 2, `${https.connections()} looks`);

@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 
 import { AppError } from "../../src/domain/errors.ts";
 import { parseHostname } from "../../src/domain/hostname.ts";
+import { freePort } from "../free-port.ts";
 import { issueCertificate } from "./certificates.ts";
 import { CNAME_TARGET, setUp } from "./verifier-setup.ts";
-import { closedPort, edge, proxyTo, serveHttp, serveHttps, serveTcp } from "./web-servers.ts";
+import { edge, proxyTo, serveHttp, serveHttps, serveTcp } from "./web-servers.ts";
 
 const DOMAIN = "click.acme.com";
 const MINUTE = 60_000;
@@ -121,7 +122,7 @@ describe("verifying a domain", () => {
       const { verifier, store } = await setUp(t, { names, port: server.port, timeoutMs: 800 });
       const startedAt = performance.now();
       const result = await verifier.verify(store.add(DOMAIN), "asked");
-      assert.ok(performance.now() - startedAt < 2500);
+      assert.ok(performance.now() - startedAt < 4500);
       assert.equal(result.kind === "failed" && result.failure, unreachable(server.port));
       assert.equal(store.state(DOMAIN)?.cnameStatus, status);
       assert.equal(server.connections(), 0);
@@ -147,13 +148,13 @@ describe("verifying a domain", () => {
       [DOMAIN]: ({ type }: { type: string }) =>
         type === "CNAME" ? ({ fails: "silent" } as const) : { a: ["127.0.0.2"] },
     };
-    const { verifier, store } = await setUp(t, { names, port: silent.port, timeoutMs: 800 });
+    const { verifier, store } = await setUp(t, { names, port: silent.port, timeoutMs: 3000 });
     const startedAt = performance.now();
     const result = await verifier.verify(store.add(DOMAIN), "asked");
     const tookMs = performance.now() - startedAt;
     assert.equal(result.kind, "failed");
     assert.equal(store.checks(DOMAIN)[0]?.evidence.probe.outcome.kind, "timed_out");
-    assert.ok(tookMs > 600 && tookMs < 1600, `${tookMs} ms`);
+    assert.ok(tookMs > 2500 && tookMs < 5900, `${tookMs} ms`);
   });
 
   test("under localhost asks no name server", async (t) => {
@@ -191,7 +192,7 @@ describe("verifying a domain", () => {
   test("that nobody has, or that was deleted during the check, is not found", async (t) => {
     const { verifier, store } = await setUp(t, {
       names: { [DOMAIN]: ALIAS },
-      port: await closedPort("127.0.0.2"),
+      port: await freePort(),
     });
     assert.deepEqual(await verifier.verify(parseHostname("unknown.acme.com"), "asked"), {
       kind: "not_found",
@@ -322,22 +323,19 @@ describe("many calls", () => {
   test("for many domains run a bounded number of checks at once and answer them all", async (t) => {
     let open = 0;
     let mostOpen = 0;
-    const server = await serveHttp(
-      t,
-      (request, response) => {
-        mostOpen = Math.max(mostOpen, ++open);
-        setTimeout(() => {
-          // Before the reply: with that the check may end, and the next one begin.
-          open -= 1;
-          edge(request, response);
-        }, 20);
-      },
-      EDGE_ADDRESS,
-    );
-    const names = Array.from({ length: 200 }, (_, i) => `c${i}.acme.com`);
+    const server = await serveHttp(t, (request, response) => {
+      mostOpen = Math.max(mostOpen, ++open);
+      setTimeout(() => {
+        // Before the reply: with that the check may end, and the next one begin.
+        open -= 1;
+        edge(request, response);
+      }, 20);
+    });
+    // Under localhost: a name server in this process would be too busy to answer so many in time.
+    const names = Array.from({ length: 200 }, (_, i) => `c${i}.localhost`);
     const { verifier, store } = await setUp(t, {
-      names: Object.fromEntries(names.map((name) => [name, ALIAS])),
       port: server.port,
+      cnameTarget: "localhost",
       timeoutMs: 20_000,
     });
     const results = await Promise.all(names.map((name) => verifier.verify(store.add(name), "asked")));

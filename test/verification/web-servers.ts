@@ -71,16 +71,6 @@ export function serveTcp(
   return listen(t, createTcpServer(onConnection), options);
 }
 
-/** A port on which nothing listens. */
-export async function closedPort(address = "127.0.0.1"): Promise<number> {
-  const server = createTcpServer().listen(0, address);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 async function listen(
   t: TestContext,
   server: Server,
