@@ -69,6 +69,7 @@ export function auditRoutes({ auditTrail }: { readonly auditTrail: AuditStore })
       url: PATH,
       grant: "audit/view",
       tag: "Audit trail",
+      ignoresSubaccount: true,
       summary: "Show who changed what",
       description:
         "The newest first. Every call and every command that changed something is here, and every sign-in to the console, failed ones included.",
@@ -105,7 +106,7 @@ export function changeEntry(
   atMs: number,
 ): AuditEntry {
   const { principal, tenant, client } = call;
-  const { created, facts } = note;
+  const { created, owner = tenant.write, facts } = note;
   const path = pathOf(route, call);
   return {
     atMs,
@@ -113,7 +114,7 @@ export function changeEntry(
     keyId: principal.keyId,
     keyLabel: principal.keyLabel,
     via: principal.session === undefined ? "key" : "session",
-    subaccountId: tenant.write === PRIMARY_ACCOUNT ? undefined : tenant.write,
+    subaccountId: owner === PRIMARY_ACCOUNT ? undefined : owner,
     address: client.address,
     action: route.summary,
     method: route.method,

@@ -26,7 +26,12 @@ const SAMPLES = Type.Object(
 );
 
 export function eventDocumentationRoutes(): readonly Route[] {
-  const base = { method: "GET", grant: "message_events/view", tag: "Events" } as const;
+  const base = {
+    method: "GET",
+    grant: "message_events/view",
+    tag: "Events",
+    ignoresSubaccount: true,
+  } as const;
   return [
     route({
       ...base,

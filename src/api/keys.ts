@@ -7,7 +7,7 @@ import { GRANTS, type Grant, SUBACCOUNT_GRANTS } from "../domain/grants.ts";
 import { MAX_SUBACCOUNT_ID, PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import { hashApiKey, newApiKey, shortApiKey } from "./api-key.ts";
 import type { ApiKeyRecord } from "./authentication.ts";
-import type { SubaccountReader } from "./principal.ts";
+import type { SubaccountReader, Tenant } from "./principal.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface NewApiKey {
@@ -72,7 +72,8 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       method: "POST",
       url: "/api/v1/keys",
       summary: "Create an API key",
-      description: "A key can grant only what its maker's key is granted.",
+      description:
+        "A key can grant only what its maker's key is granted. Its owner is the subaccount that `subaccount_id` or `X-MSYS-SUBACCOUNT` names, else the primary account.",
       body: CREATE,
       audited: ["label", "grants", "valid_ips"],
       replies: { 200: Type.Object({ results: KEY }) },
@@ -84,27 +85,28 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       url: "/api/v1/keys",
       summary: "List API keys",
       replies: { 200: Type.Object({ results: Type.Array(KEY) }) },
-      handle: async () => results((await deps.apiKeys.list()).map(keyToWire)),
+      handle: async ({ tenant }) => {
+        const keys = await deps.apiKeys.list();
+        return results(keys.filter((key) => isVisible(key, tenant)).map(keyToWire));
+      },
     }),
     route({
       ...one,
       method: "GET",
       summary: "Retrieve an API key",
       replies: { 200: Type.Object({ results: KEY }) },
-      handle: async (call) => {
-        const found = await deps.apiKeys.find(call.params["id"] ?? "");
-        if (found === undefined) throw notFound(call);
-        return results(keyToWire(found));
-      },
+      handle: async (call) => results(keyToWire(await findKey(call, deps))),
     }),
     route({
       ...one,
       method: "DELETE",
       summary: "Revoke an API key",
+      description: "Without `X-MSYS-SUBACCOUNT` anybody's, with it only one of that (sub)account.",
       replies: { 204: undefined },
       handle: async (call) => {
-        if (!(await deps.apiKeys.remove(call.params["id"] ?? ""))) throw notFound(call);
-        return { status: 204 };
+        const { id, subaccountId = PRIMARY_ACCOUNT } = await findKey(call, deps);
+        if (!(await deps.apiKeys.remove(id))) throw notFound(call);
+        return { status: 204, audit: { owner: subaccountId } };
       },
     }),
   ];
@@ -155,16 +157,39 @@ export async function createApiKey(
 async function create(call: Call, body: Static<typeof CREATE>, deps: KeyDeps): Promise<Reply> {
   const beyond = body.grants.find((grant) => isGrant(grant) && !call.principal.grants.has(grant));
   if (beyond !== undefined) throw new AppError("forbidden", "the key does not have a grant it would give");
+  const subaccountId = ownerOf(call, body.subaccount_id);
   const { key, record } = await createApiKey(
     {
       label: body.label,
       grants: body.grants,
       validIps: body.valid_ips ?? [],
-      subaccountId: body.subaccount_id,
+      subaccountId,
     },
     deps,
   );
-  return { ...results({ ...keyToWire(record), key }), audit: { created: record.id } };
+  return { ...results({ ...keyToWire(record), key }), audit: { created: record.id, owner: subaccountId } };
+}
+
+/** As the body or the header says, whichever is there. */
+function ownerOf({ tenant: { read, write } }: Call, named: SubaccountId | undefined): SubaccountId {
+  if (read === "all") return named ?? write;
+  if (named !== undefined && named !== write) {
+    throw new AppError(
+      "invalid_parameters",
+      `subaccount_id is ${named}, but the request acts for ${write}: X-MSYS-SUBACCOUNT must name the same`,
+    );
+  }
+  return write;
+}
+
+async function findKey(call: Call, { apiKeys }: KeyDeps): Promise<ApiKeyRecord> {
+  const found = await apiKeys.find(call.params["id"] ?? "");
+  if (found === undefined || !isVisible(found, call.tenant)) throw notFound(call);
+  return found;
+}
+
+function isVisible({ subaccountId = PRIMARY_ACCOUNT }: ApiKeyRecord, { read }: Tenant): boolean {
+  return read === "all" || read === subaccountId;
 }
 
 function parseGrants(texts: readonly string[], supported: readonly Grant[]): readonly Grant[] {

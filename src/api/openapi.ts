@@ -71,7 +71,9 @@ export function toFastifySchema(route: Route): FastifySchema {
     description: [route.description, grant].filter(Boolean).join("\n\n"),
     tags: [route.tag],
     security: isPublic ? [] : [{ key: [] }, { basic: [] }],
-    ...(isPublic ? {} : { headers: { type: "object", properties: SUBACCOUNT_HEADER } }),
+    ...(isPublic || route.ignoresSubaccount
+      ? {}
+      : { headers: { type: "object", properties: SUBACCOUNT_HEADER } }),
     ...(route.params === undefined ? {} : { params: parameters(route.params, true) }),
     ...(route.query === undefined ? {} : { querystring: parameters(route.query, false) }),
     ...(route.body === undefined ? {} : { body: route.body }),

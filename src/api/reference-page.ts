@@ -71,7 +71,8 @@ ${sections}
 
 const INTRODUCTION = `<h2 id="introduction">Before the first call</h2>
 <p>Send the API key in <code>Authorization</code>, as it is, or by HTTP Basic as user with an empty password. A key does what its
-grants say. <code>X-MSYS-SUBACCOUNT</code> names the subaccount to act for; a subaccount's own key always acts for its own.</p>
+grants say. On the calls that list it, <code>X-MSYS-SUBACCOUNT</code> names the subaccount to act for; a subaccount's own key always
+acts for its own.</p>
 <p>Bodies and replies are JSON. A success has its answer in <code>results</code>; a failure has
 <code>{"errors": [{"message", "description", "code"}]}</code>, with SparkPost's codes where it has them.
 The same as a document for programs: <a href="/api/v1/openapi.json">OpenAPI 3.1</a>, and as a

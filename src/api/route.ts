@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Static, TSchema } from "typebox";
 
 import type { Grant } from "../domain/grants.ts";
+import type { SubaccountId } from "../domain/subaccount.ts";
 import type { Principal, Tenant } from "./principal.ts";
 
 /** One authenticated request, parsed. */
@@ -45,6 +46,8 @@ export interface Reply {
 export interface AuditNote {
   /** The id of what was made: its path ends with it. */
   readonly created?: string;
+  /** Whose the changed thing is, where that is not whom the request acts for. */
+  readonly owner?: SubaccountId;
   /** None of it may be a secret: all of it is shown, in place of the request's field of that name. */
   readonly facts?: Readonly<Record<string, string | number>>;
 }
@@ -66,6 +69,8 @@ interface RouteDescription {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
+  /** It concerns the whole installation: `X-MSYS-SUBACCOUNT` changes nothing. */
+  readonly ignoresSubaccount?: true;
   readonly params?: readonly Parameter[];
   readonly query?: readonly Parameter[];
   /** Successful replies by status. */

@@ -159,7 +159,8 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
           ? undefined
           : readJsonBody(bytesOf(request.body), contentTypeOf(request));
       if (!isRaw) checkBody?.(body);
-      const tenant = await resolveTenant(principal, headerOf(request, "x-msys-subaccount"), {
+      const header = route.ignoresSubaccount ? undefined : headerOf(request, "x-msys-subaccount");
+      const tenant = await resolveTenant(principal, header, {
         changes: route.method !== "GET",
         subaccounts: options.subaccounts,
       });

@@ -56,7 +56,7 @@ const REPLY = Type.Object({ results: SESSION }, { additionalProperties: false })
 const SIGN_IN = Type.Object({ key: Type.String({ maxLength: 256, description: "An API key." }) });
 
 export function sessionRoutes(deps: SessionDeps): readonly Route[] {
-  const base = { tag: "Console", url: URL } as const;
+  const base = { tag: "Console", url: URL, ignoresSubaccount: true } as const;
   return [
     routeWithBody({
       ...base,

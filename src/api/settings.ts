@@ -32,6 +32,7 @@ export function settingsRoutes(shown: ShownSettings): readonly Route[] {
       url: "/api/v1/settings",
       grant: "settings/view",
       tag: "Console",
+      ignoresSubaccount: true,
       summary: "Show the configuration of the machine that answers",
       replies: { 200: Type.Object({ results: SETTINGS }, { additionalProperties: false }) },
       handle: async () => results(shown),

@@ -66,9 +66,9 @@ const UPDATE = Type.Object({
 });
 
 export function subaccountRoutes(deps: SubaccountDeps): readonly Route[] {
-  const base = { tag: "Subaccounts", url: "/api/v1/subaccounts" } as const;
+  const base = { tag: "Subaccounts", url: "/api/v1/subaccounts", ignoresSubaccount: true } as const;
   const one = {
-    tag: "Subaccounts",
+    ...base,
     url: "/api/v1/subaccounts/:id",
     params: [{ name: "id", description: "Number of the subaccount", example: "1" }],
     failures: [404],

@@ -62,7 +62,7 @@ const GROUPS = {
 } as const;
 
 export function webhookEventRoutes(): readonly Route[] {
-  const base = { method: "GET", grant: "webhooks/view", tag: "Webhooks" } as const;
+  const base = { method: "GET", grant: "webhooks/view", tag: "Webhooks", ignoresSubaccount: true } as const;
   return [
     route({
       ...base,

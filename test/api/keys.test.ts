@@ -119,6 +119,68 @@ onBothDatabases("API keys", (database) => {
     assert.equal(beyond.status, 400);
   });
 
+  test("X-MSYS-SUBACCOUNT names the owner of a new key, and a body that names another is refused", async () => {
+    const { subaccount_id: id } = (await api.call("POST", "/api/v1/subaccounts", { body: { name: "Owner" } }))
+      .json.results;
+    const create = (header: number, body: object = {}) =>
+      api.call("POST", "/api/v1/keys", {
+        headers: { "x-msys-subaccount": String(header) },
+        body: { label: "x", grants: ["tracking_domains/view"], ...body },
+      });
+    const owners = [];
+    for (const [header, body] of [
+      [id, {}],
+      [id, { subaccount_id: id }],
+      [0, {}],
+      [0, { subaccount_id: 0 }],
+    ] as const) {
+      const { json } = await create(header, body);
+      const [entry] = (await api.call("GET", "/api/v1/audit?per_page=1")).json.results;
+      assert.equal(entry.subaccount_id, json.results.subaccount_id);
+      owners.push(json.results.subaccount_id);
+    }
+    assert.deepEqual(owners, [id, id, undefined, undefined]);
+    for (const [header, body] of [
+      [id, { subaccount_id: 0 }],
+      [0, { subaccount_id: id }],
+      [id, { grants: ["audit/view"] }],
+      [99, {}],
+    ] as const) {
+      const { status, json } = await create(header, body);
+      assert.equal(status, 400);
+      assert.equal(json.errors[0].code, "1200");
+    }
+  });
+
+  test("the audit trail names the owner of a key that was made or revoked, whoever asked for it", async () => {
+    const { subaccount_id: id } = (await api.call("POST", "/api/v1/subaccounts", { body: { name: "Noted" } }))
+      .json.results;
+    const key = await makeKey({ grants: ["tracking_domains/view"], subaccount_id: id });
+    await api.call("DELETE", `/api/v1/keys/${key.id}`);
+    const { json } = await api.call("GET", `/api/v1/audit?path=${key.id}`);
+    assert.deepEqual(
+      json.results.map(({ subaccount_id }: { subaccount_id?: number }) => subaccount_id),
+      [id, id],
+    );
+  });
+
+  test("X-MSYS-SUBACCOUNT says whose keys are seen and revoked", async () => {
+    const { subaccount_id: id } = (await api.call("POST", "/api/v1/subaccounts", { body: { name: "Seen" } }))
+      .json.results;
+    const theirs = await makeKey({ grants: ["tracking_domains/view"], subaccount_id: id });
+    const ours = await makeKey({ grants: ["tracking_domains/view"] });
+    const as = (subaccount: number) => ({ headers: { "x-msys-subaccount": String(subaccount) } });
+    const ids = async (options = {}) =>
+      (await api.call("GET", "/api/v1/keys", options)).json.results.map((key: { id: string }) => key.id);
+    assert.deepEqual(await ids(as(id)), [theirs.id]);
+    assert.equal((await ids(as(0))).includes(theirs.id), false);
+    assert.ok((await ids()).includes(theirs.id) && (await ids(as(0))).includes(ours.id));
+    for (const method of ["GET", "DELETE"])
+      assert.equal((await api.call(method, `/api/v1/keys/${ours.id}`, as(id))).status, 404);
+    assert.equal((await api.call("DELETE", `/api/v1/keys/${theirs.id}`, as(id))).status, 204);
+    assert.equal((await api.call("DELETE", `/api/v1/keys/${ours.id}`)).status, 204);
+  });
+
   test("an address that fails too often is slowed down, and others are not", async () => {
     const guess = () => api.call("GET", DOMAINS, { key: "guess", headers: from("192.0.2.99") });
     const statuses: number[] = [];

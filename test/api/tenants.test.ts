@@ -92,6 +92,22 @@ onBothDatabases("subaccounts and their domains", (database) => {
     }
   });
 
+  test("calls that concern the whole installation ignore the header, and do not document it", async () => {
+    const audit = await api.call("GET", "/api/v1/audit?per_page=1");
+    assert.equal((await api.call("GET", "/api/v1/audit?per_page=1", as(2))).text, audit.text);
+    for (const path of ["/subaccounts", "/subaccounts/1", "/settings", "/session", "/audit"])
+      assert.equal((await api.call("GET", `/api/v1${path}`, as(99))).status, 200, path);
+    await api.call("PUT", "/api/v1/subaccounts/1", { body: { name: "One" }, ...as(2) });
+    const [entry] = (await api.call("GET", "/api/v1/audit?per_page=1")).json.results;
+    assert.equal("subaccount_id" in entry, false);
+    const { paths } = (await api.call("GET", "/api/v1/openapi.json")).json;
+    const headers = ({ parameters = [] }: { parameters?: { in: string }[] }) =>
+      parameters.filter((parameter) => parameter.in === "header").length;
+    assert.equal(headers(paths["/api/v1/audit"].get), 0);
+    assert.equal(headers(paths["/api/v1/subaccounts/{id}"].put), 0);
+    assert.equal(headers(paths["/api/v1/keys"].post), 1);
+  });
+
   test("a deleted domain stays its owner's: nobody else can create it", async () => {
     await api.call("POST", PATH, { body: { domain: "held.acme.com" }, ...as(1) });
     await api.call("DELETE", `${PATH}/held.acme.com`, as(1));
