@@ -29,7 +29,7 @@ const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 9, 22);
 const DAYS = 6;
 const RETENTION_DAYS = 20;
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 /** A store with nothing in it, and an index that follows it. */
 class Rig implements AsyncDisposable {

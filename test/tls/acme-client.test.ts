@@ -158,14 +158,14 @@ test("a limit in the middle of an order is waited out when it is short", async (
 });
 
 test("a limit in the middle of an order that lasts longer than the call may is told", async () => {
-  const client = await rig.open({ orderTimeoutMs: 5000 });
+  const client = await rig.open({ orderTimeoutMs: 30_000 });
   rig.proxy.inject("finalize", problem(429, "rateLimited", { "retry-after": "60" }));
   const error = await failureOf(client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore }));
   assert.deepEqual([error.type, error.retryAfterMs], ["rateLimited", 60_000]);
 });
 
 test("an order is looked at again when the CA asks for it, not before", async () => {
-  const client = await rig.open({ orderTimeoutMs: 5000 });
+  const client = await rig.open({ orderTimeoutMs: 30_000 });
   for (const resource of ["challenge", "authorization", "finalize"] as const) {
     rig.proxy.inject(resource, addHeaders({ "retry-after": "1" }));
     const startedAt = performance.now();
@@ -321,7 +321,7 @@ test("an order that waits ends at once when it is cancelled", async () => {
     client.order(rig.unusedName(), { keyPem: newKeyPem(), onOrder: ignore, signal }),
     reason,
   );
-  assert.ok(performance.now() - startedAt < 5000);
+  assert.ok(performance.now() - startedAt < 30_000);
 });
 
 test("a CA without renewal information has none", async () => {

@@ -94,7 +94,7 @@ export async function startAcmeInstallation(
 export async function until(
   what: string,
   isTrue: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const giveUpAt = Date.now() + withinMs;
   while (!(await isTrue())) {

@@ -38,7 +38,7 @@ export interface Pebble {
   stop(): Promise<void>;
 }
 
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 60_000;
 const POLL_MS = 25;
 
 const authority = issueCertificate({ commonName: "Pebble's own TLS", isCa: true });

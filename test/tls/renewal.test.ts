@@ -55,7 +55,7 @@ onBothDatabases("a CA with renewal information", (database) => {
     const first = database === "sqlite" ? await chainOf(waypost) : undefined;
     const isRenewal = ({ resource, payload }: (typeof waypost.proxy.requests)[number]) =>
       resource === "newOrder" && payload?.["replaces"] !== undefined;
-    await until("a renewal", () => waypost.proxy.requests.some(isRenewal), 40_000);
+    await until("a renewal", () => waypost.proxy.requests.some(isRenewal));
     // Every certificate would be renewed at once else.
     suggest(waypost, 100, 101);
     if (first !== undefined) {
@@ -73,9 +73,8 @@ test("a certificate is renewed after two thirds of its life, and https goes on",
   await waypost.add(DOMAIN);
   await waypost.verifyUntilItPasses(DOMAIN);
   const first = await issuedAt(waypost);
-  const startedMs = Date.now();
-  await until("a renewal", async () => (await issuedAt(waypost)) !== first, 40_000);
-  const tookMs = Date.now() - startedMs;
+  await until("a renewal", async () => (await issuedAt(waypost)) !== first);
+  const tookMs = Date.parse(await issuedAt(waypost)) - Date.parse(first);
   assert.ok(tookMs > 18_000 && tookMs < 36_000, `${tookMs} ms`);
   assert.equal((await waypost.verifyUntilItPasses(DOMAIN)).json.results.tls_status, "valid");
 });
@@ -94,8 +93,10 @@ test("a certificate that could not be renewed lapses: new links go back to http 
     return (await waypost.call("POST", "/api/v1/wrap", { body })).json.results.messages[0].content.html;
   };
   assert.match(await linkOf(), /href="https:/);
-  await until("links over http", async () => (await linkOf()).includes('href="http:'), 40_000);
-  const { status, tls_certificate } = await waypost.show(DOMAIN);
+  await until("links over http", async () => (await linkOf()).includes('href="http:'));
+  const reasonShown = async () => (await waypost.show(DOMAIN)).tls_certificate.error_code;
+  await until("why is shown", async () => (await reasonShown()) === "acme:temporary");
+  const { status } = await waypost.show(DOMAIN);
   await until("those who run it are told", async () =>
     (await alerts(waypost)).some(({ reason }) =>
       /has ended: new links of the tracking domain use http/.test(String(reason)),
@@ -103,7 +104,6 @@ test("a certificate that could not be renewed lapses: new links go back to http 
   );
   assert.equal(status.verified, true);
   assert.equal(status.tls_status, "expired");
-  assert.equal(tls_certificate.error_code, "acme:temporary");
   waypost.proxy.inject("newOrder", dropRequest, 0);
   assert.equal((await waypost.verifyUntilItPasses(DOMAIN)).json.results.tls_status, "valid");
   assert.match(await linkOf(), /href="https:/);
@@ -178,5 +178,5 @@ test("the certificate of a deleted domain goes on being renewed while the name l
   const store = await openStore({ kind: "sqlite", dir: waypost.dataDir }, { existing: true });
   assert.equal(await store.issuances.renew(parseHostname(DOMAIN), Date.now()), true);
   await store.close();
-  await until("a renewal", async () => (await chainOf(waypost)) !== first, 40_000);
+  await until("a renewal", async () => (await chainOf(waypost)) !== first);
 });
