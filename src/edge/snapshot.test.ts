@@ -14,6 +14,7 @@ import { startSnapshotPublisher } from "./snapshot-publisher.ts";
 
 const SECRET = "a master secret that is long enough for tests";
 const RING = createKeyRing();
+const WAIT = { interval: 5, timeout: 60_000 };
 const HOSTS: readonly (readonly [string, HostEntry])[] = [
   ["click.acme.com", { owners: [5], blocked: false }],
   ["former.acme.com", { owners: [7, 5, 0], blocked: true }],
@@ -112,13 +113,13 @@ test("a follower has the new snapshot soon after it is published, and keeps it w
   assert.deepEqual(problems, ["missing"]);
   for (const version of [1, 2, 3]) {
     await writeSnapshot(file.path, published(version));
-    await t.waitFor(() => assert.equal(follower.current()?.version, version), { interval: 5, timeout: 2000 });
+    await t.waitFor(() => assert.equal(follower.current()?.version, version), WAIT);
   }
   await writeFile(file.path, "rubbish");
-  await t.waitFor(() => assert.equal(problems.at(-1), "damaged"), { interval: 5, timeout: 2000 });
+  await t.waitFor(() => assert.equal(problems.at(-1), "damaged"), WAIT);
   await chmod(file.path, 0o600);
   await rm(file.path);
-  await t.waitFor(() => assert.equal(problems.at(-1), "missing"), { interval: 5, timeout: 2000 });
+  await t.waitFor(() => assert.equal(problems.at(-1), "missing"), WAIT);
   assert.equal(follower.current()?.version, 3);
 });
 
@@ -148,7 +149,7 @@ for (const [what, harm] of [
       const read = await readSnapshot(file.path, SECRET);
       assert.equal(read.ok && read.snapshot.hosts.size, HOSTS.length);
     };
-    await t.waitFor(isWritten, { interval: 5, timeout: 10_000 }).finally(() => publisher.stop());
+    await t.waitFor(isWritten, WAIT).finally(() => publisher.stop());
   });
 }
 
@@ -172,14 +173,14 @@ test("a follower's snapshot stays right while later ones are read into the memor
   // Larger and smaller than before: memory is used again where it is large enough.
   for (const version of [3, 4, 2, 8, 1, 5]) {
     await writeSnapshot(file.path, published(version, hostsOf(version)));
-    await t.waitFor(() => assert.equal(follower.current()?.version, version), { interval: 5, timeout: 2000 });
+    await t.waitFor(() => assert.equal(follower.current()?.version, version), WAIT);
     await writeFile(file.path, "rubbish");
     await t.waitFor(async () => {
       const hosts = follower.current()?.hosts;
       assert.equal(hosts?.size, 50 * version);
       for (const [host, entry] of hostsOf(version)) assert.deepEqual(hosts?.get(host), entry);
       assert.equal(hosts?.get(`click-0.v${version + 1}.example.com`), undefined);
-    });
+    }, WAIT);
   }
 });
 

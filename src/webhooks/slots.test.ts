@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import fc from "fast-check";
 
@@ -82,13 +81,17 @@ test("one place that is given back makes room for two that waited for different 
   assert.equal(running.length, 2);
 });
 
-test("work that takes long gives its place up, but for what is beyond the limit", async () => {
+test("work that takes long gives its place up, but for what is beyond the limit", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const limits = { total: 2, perTenant: 2, failing: 2, failingPerTenant: 2, slowAfterMs: 20, slow: 3 };
   const { running, ask } = controlled(new Slots(limits));
   const all = Array.from({ length: 7 }, (_, tenant) => ask({ tenant, isFailing: tenant % 2 === 0 }));
   await settled();
   assert.equal(running.length, 2);
-  await sleep(200);
+  for (let times = 0; times < 10; times += 1) {
+    t.mock.timers.tick(limits.slowAfterMs);
+    await settled();
+  }
   assert.equal(running.length, 5, "three are slow, two have a place");
   while (running.length > 0) {
     running[0]?.end();

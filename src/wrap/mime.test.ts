@@ -242,7 +242,7 @@ test("comments in a header nest, and an unclosed string costs time in proportion
     compileMessage(lines(`Content-Type: text/html; x="(${piece.repeat(120_000)}`, "", "x"), OPTIONS);
     compileMessage(lines(`Content-Type: text/html ((${piece.repeat(120_000)}`, "", "x"), OPTIONS);
   }
-  assert.ok(performance.now() - start < 5000);
+  assert.ok(performance.now() - start < 15_000);
 });
 
 test("base64 lines of any length keep it, and blank lines behind them stay", () => {

@@ -85,7 +85,7 @@ export function privacyConformance(name: string, ground: Ground): void {
       await one.privacy.addErased([erasedHashOf(ANN, keys)], "all", NOW_MS);
       const changedMs = performance.now();
       while (rules.modeFor(id, ANN) !== "off") {
-        assert.ok(performance.now() - changedMs < MAX_AGE_MS * 10);
+        assert.ok(performance.now() - changedMs < MAX_AGE_MS * 40);
         await rules.freshen();
       }
       assert.ok(rules.isErased(0, ANN));
