@@ -23,7 +23,7 @@ onBothDatabases("files that open apps", (database) => {
 
   const served = (name: string) => waypost.visit(`http://go.acme.com/.well-known/${name}`);
   const until = async (name: string, status: number) => {
-    for (let tries = 0; tries < 200; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       const answer = await served(name);
       if (answer.status === status) return answer;
       await sleep(25);

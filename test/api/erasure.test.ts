@@ -42,7 +42,7 @@ onBothDatabases("erasure", (database) => {
   const search = async (query: string): Promise<Answer["json"][]> =>
     (await waypost.call("GET", `${EVENTS}?${query}`)).json.results;
   const until = async (query: string, count: number): Promise<Answer["json"][]> => {
-    for (let tries = 0; tries < 600; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       const found = await search(query);
       if (found.length >= count) return found;
       await sleep(25);

@@ -30,7 +30,7 @@ async function clickOf(
   messageId: string,
   headers: Record<string, string> = {},
 ): Promise<Answer["json"]> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     const { json } = await waypost.call("GET", `/api/v1/events/message?messages=${messageId}`, { headers });
     if (json.results.length > 0) return json.results[0];
     await sleep(25);
@@ -262,7 +262,7 @@ onBothDatabases("message facts", (database) => {
     const metrics = "count_targeted,count_open_tracked,count_click_tracked";
     const path = `/api/v1/metrics/deliverability?campaigns=contents&metrics=${metrics}`;
     let counts: object = {};
-    for (let tries = 0; tries < 400; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       const { json } = await waypost.call("GET", path);
       counts = json.results[0];
       if (json.results[0].count_targeted === 5) break;

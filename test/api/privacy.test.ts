@@ -56,7 +56,7 @@ onBothDatabases("privacy", (database) => {
     });
     const marker = await wrap({ recipients: [{ address: "marker@example.com" }] });
     await waypost.visit(linkOf(marker.messages[0].content.html));
-    for (let tries = 0; tries < 400; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       if ((await search(`messages=${marker.messages[0].message_id}`)).length > 0)
         return search(`campaigns=${campaign}`);
       await sleep(25);

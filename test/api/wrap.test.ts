@@ -31,7 +31,7 @@ onBothDatabases("a mail and what comes of it", (database) => {
 
   /** Waits for ingest by asking, as a client does. */
   const eventsOf = async (messageId: string, count: number) => {
-    for (let tries = 0; tries < 200; tries += 1) {
+    for (let tries = 0; tries < 2400; tries += 1) {
       const { json } = await waypost.call("GET", `/api/v1/events/message?messages=${messageId}`);
       if (json.results.length >= count) return json;
       await sleep(25);
