@@ -7,6 +7,7 @@ import { GRANTS, type Grant, SUBACCOUNT_GRANTS } from "../domain/grants.ts";
 import { MAX_SUBACCOUNT_ID, PRIMARY_ACCOUNT, type SubaccountId } from "../domain/subaccount.ts";
 import { hashApiKey, newApiKey, shortApiKey } from "./api-key.ts";
 import type { ApiKeyRecord } from "./authentication.ts";
+import { oneOf } from "./openapi.ts";
 import type { SubaccountReader, Tenant } from "./principal.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
@@ -55,11 +56,25 @@ const KEY = Type.Object(
   },
   { additionalProperties: false },
 );
+export const VALID_IPS = Type.Array(Type.String({ maxLength: 50 }), {
+  maxItems: 100,
+  description: "Addresses and CIDRs from which the key can be used; any when absent or empty.",
+});
 const CREATE = Type.Object({
-  label: Type.String({ minLength: 1, maxLength: MAX_LABEL_LENGTH }),
-  grants: Type.Array(Type.String({ maxLength: 100 }), { minItems: 1, maxItems: 100 }),
-  valid_ips: Type.Optional(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 100 })),
-  subaccount_id: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_SUBACCOUNT_ID })),
+  label: Type.String({ minLength: 1, maxLength: MAX_LABEL_LENGTH, description: "What people call the key." }),
+  grants: Type.Array(oneOf(GRANTS), {
+    minItems: 1,
+    maxItems: 100,
+    description: `What the key may do: each call says which it needs. A subaccount's key can have ${SUBACCOUNT_GRANTS.map((grant) => `\`${grant}\``).join(", ")}.`,
+  }),
+  valid_ips: Type.Optional(VALID_IPS),
+  subaccount_id: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: MAX_SUBACCOUNT_ID,
+      description: "Whose key it is, 0 for the primary account's. When absent, as `X-MSYS-SUBACCOUNT` says.",
+    }),
+  ),
 });
 const ID = { name: "id", description: "The key's id (not the key)" };
 

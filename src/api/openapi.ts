@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document: made from the same schemas that requests are checked against. */
 import type { FastifySchema } from "fastify";
-import { type TSchema, Type } from "typebox";
+import { type TSchema, type TString, Type } from "typebox";
 
 import type { Parameter, Route } from "./route.ts";
 
@@ -76,9 +76,21 @@ export function toFastifySchema(route: Route): FastifySchema {
       : { headers: { type: "object", properties: SUBACCOUNT_HEADER } }),
     ...(route.params === undefined ? {} : { params: parameters(route.params, true) }),
     ...(route.query === undefined ? {} : { querystring: parameters(route.query, false) }),
-    ...(route.body === undefined ? {} : { body: route.body }),
+    ...(route.body === undefined ? {} : { body: documented(route.body) }),
     response: { ...successes(route), ...failures(route) },
   } as FastifySchema;
+}
+
+/** Text of a closed set. The schema only documents it: its route checks it, and has more to say. */
+export function oneOf(choices: readonly string[]): TString {
+  return Type.String({ maxLength: 100, choices });
+}
+
+/** As checks see it, but with the closed sets of {@link oneOf}. */
+function documented(schema: TSchema): unknown {
+  return JSON.parse(JSON.stringify(schema), (_name, value) =>
+    Array.isArray(value?.choices) ? { ...value, choices: undefined, enum: value.choices } : value,
+  );
 }
 
 function parameters(list: readonly Parameter[], required: boolean): object {

@@ -11,7 +11,8 @@ import {
   type SubaccountChange,
   type SubaccountId,
 } from "../domain/subaccount.ts";
-import { checkKeyRequest, createApiKey, type KeyDeps } from "./keys.ts";
+import { checkKeyRequest, createApiKey, type KeyDeps, VALID_IPS } from "./keys.ts";
+import { oneOf } from "./openapi.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface SubaccountStore {
@@ -27,7 +28,9 @@ export interface SubaccountDeps extends KeyDeps {
   readonly privacy: { expire(): void };
 }
 
-const STATUS = Type.Enum([...SUBACCOUNT_STATUSES]);
+const STATUS = Type.Enum([...SUBACCOUNT_STATUSES], {
+  description: "A suspended or terminated one can be read, not changed.",
+});
 const PRIVACY = Type.Enum([...PRIVACY_MODES], {
   description:
     "How much is kept of what its recipients do, at most; the strictest of this, `WAYPOST_PRIVACY_MODE` and a recipient's own `privacy` wins.",
@@ -36,19 +39,25 @@ const SUBACCOUNT = Type.Object(
   { id: Type.Integer({ minimum: 1 }), name: Type.String(), status: STATUS, privacy: PRIVACY },
   { additionalProperties: false },
 );
-const NAME = Type.String({ minLength: 1, maxLength: 1024 });
+const NAME = Type.String({ minLength: 1, maxLength: 1024, description: "What people call it." });
 const CREATE = Type.Object({
   name: NAME,
   privacy: Type.Optional(PRIVACY),
-  key_label: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+  key_label: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      description: "What people call the key; as the subaccount when absent.",
+    }),
+  ),
   key_grants: Type.Optional(
-    Type.Array(Type.String({ maxLength: 100 }), {
+    Type.Array(oneOf(SUBACCOUNT_GRANTS), {
       minItems: 1,
       maxItems: 100,
       description: "When given, a key of the subaccount is made with these grants.",
     }),
   ),
-  key_valid_ips: Type.Optional(Type.Array(Type.String({ maxLength: 50 }), { maxItems: 100 })),
+  key_valid_ips: Type.Optional(VALID_IPS),
 });
 const CREATED = Type.Object(
   {

@@ -98,7 +98,7 @@ const CREATE = Type.Object({
   ),
 });
 const UPDATE = Type.Object({
-  secure: Type.Optional(Type.Boolean()),
+  secure: Type.Optional(Type.Boolean({ description: "Whether links use https." })),
   default: Type.Optional(
     Type.Boolean({ description: "`true` unsets the former default; `false` unsets this one." }),
   ),

@@ -15,16 +15,28 @@ import {
   type WebhookKind,
   type WebhookSecrets,
 } from "../webhooks/webhook.ts";
+import { oneOf } from "./openapi.ts";
 
 /** Stands for a stored secret. Sent back, it leaves the secret as it is. */
 const MASK = "********";
 
-const NAME = Type.String({ minLength: 1, maxLength: 1024 });
+/** What SparkPost sends and Waypost never does: accepted, so that a client's list of events goes on working. */
+const FOREIGN_EVENT_TYPES = [
+  ...["bounce", "delivery", "injection", "spam_complaint", "out_of_band", "policy_rejection", "delay"],
+  ...["sms_status", "list_unsubscribe", "generation_failure", "generation_rejection"],
+  ...["relay_injection", "relay_rejection", "relay_delivery", "relay_tempfail", "relay_permfail"],
+  ...["ab_test_completed", "ab_test_cancelled", "success", "error"],
+];
+const KNOWN_EVENTS: Readonly<Record<WebhookKind, readonly string[]>> = {
+  events: [...EVENT_TYPES, ...FOREIGN_EVENT_TYPES],
+  operational: OPERATIONAL_KINDS,
+};
+const NAME = Type.String({ minLength: 1, maxLength: 1024, description: "What people call it." });
 const TARGET = Type.String({ description: "http or https, at its standard port." });
-const EVENTS = Type.Array(Type.String({ maxLength: 100 }), {
+const EVENTS = Type.Array(oneOf(Object.values(KNOWN_EVENTS).flat()), {
   minItems: 1,
   maxItems: 100,
-  description: "Types of events: `GET /api/v1/webhooks/events/documentation` lists those that are sent.",
+  description: `Of kind \`events\`: those that \`GET /api/v1/webhooks/events/documentation\` lists; SparkPost's others are accepted and never sent. Of kind \`operational\`: ${OPERATIONAL_KINDS.map((kind) => `\`${kind}\``).join(", ")}.`,
 });
 const OPTIONAL_FIELDS = {
   active: Type.Optional(
@@ -38,10 +50,18 @@ const OPTIONAL_FIELDS = {
       description: "Up to 5 headers with 3000 bytes in all.",
     }),
   ),
-  auth_type: Type.Optional(Type.Enum([...AUTH_TYPES])),
+  auth_type: Type.Optional(
+    Type.Enum([...AUTH_TYPES], {
+      description:
+        "How the target knows the sender: `basic` by `auth_credentials`, `oauth2` by access tokens that `auth_request_details` gets. Default: none.",
+    }),
+  ),
   auth_credentials: Type.Optional(
     Type.Object(
-      { username: Type.Optional(Type.String()), password: Type.Optional(Type.String()) },
+      {
+        username: Type.Optional(Type.String({ description: "Without a colon." })),
+        password: Type.Optional(Type.String({ description: "Empty when absent." })),
+      },
       { description: "Of `auth_type` basic. `username` is required." },
     ),
   ),
@@ -75,8 +95,7 @@ export const CREATE_WEBHOOK = Type.Object({
   events: EVENTS,
   kind: Type.Optional(
     Type.Enum([...WEBHOOK_KINDS], {
-      description:
-        "`events` (default): what recipients do. `operational`: what happens to the installation, with `events` of domain_broken, domain_recovered, certificate_failing, spool_filling, webhook_dead.",
+      description: "`events` (default): what recipients do. `operational`: what happens to the installation.",
     }),
   ),
   ...OPTIONAL_FIELDS,
@@ -89,17 +108,6 @@ export const UPDATE_WEBHOOK = Type.Object({
 });
 export type WebhookBody = Static<typeof UPDATE_WEBHOOK>;
 
-/** What SparkPost sends and Waypost never does: accepted, so that a client's list of events goes on working. */
-const FOREIGN_EVENT_TYPES = [
-  ...["bounce", "delivery", "injection", "spam_complaint", "out_of_band", "policy_rejection", "delay"],
-  ...["sms_status", "list_unsubscribe", "generation_failure", "generation_rejection"],
-  ...["relay_injection", "relay_rejection", "relay_delivery", "relay_tempfail", "relay_permfail"],
-  ...["ab_test_completed", "ab_test_cancelled", "success", "error"],
-];
-const KNOWN_EVENTS: Readonly<Record<WebhookKind, readonly string[]>> = {
-  events: [...EVENT_TYPES, ...FOREIGN_EVENT_TYPES],
-  operational: OPERATIONAL_KINDS,
-};
 /** Fields of a token request that are no secrets. */
 const SHOWN_TOKEN_FIELDS: ReadonlySet<string> = new Set([
   "client_id",

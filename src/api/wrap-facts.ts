@@ -47,10 +47,19 @@ export const CALL_FACTS = {
   ),
   subject: Type.Optional(Type.String({ description: "At most 1000 bytes. A whole message has its own." })),
   from: Type.Optional(
-    Type.Union([Type.String(), Type.Object({ email: Type.String(), name: Type.Optional(Type.String()) })], {
-      description:
-        "As in `From:`; its domain is the sending domain unless there is another. At most 1000 bytes.",
-    }),
+    Type.Union(
+      [
+        Type.String(),
+        Type.Object({
+          email: Type.String({ description: "The address." }),
+          name: Type.Optional(Type.String({ description: "The name before it." })),
+        }),
+      ],
+      {
+        description:
+          "As in `From:`; its domain is the sending domain unless there is another. At most 1000 bytes.",
+      },
+    ),
   ),
   return_path: Type.Optional(Type.String({ description: "The envelope's sender: `msg_from` in events." })),
   ip_pool: Type.Optional(Type.String({ description: "At most 64 bytes." })),

@@ -29,15 +29,18 @@ const MAX_ADDRESS_BYTES = 320;
 const ADDRESS = /^[^\s@\p{Cc}]+(?:@[^\s@\p{Cc}]+)+$/u;
 
 export const switchOf = (description: string) => Type.Optional(Type.Boolean({ description }));
-export const WRAP_OPTIONS = Type.Object({
-  open_tracking: switchOf("Add a pixel at the end. Default: true."),
-  click_tracking: switchOf("Wrap links. Default: true."),
-  initial_open: switchOf("Add a pixel at the top. Default: as open_tracking."),
-  text_tracking: switchOf("Wrap links in text/plain too. Default: true."),
-  keep_markers: switchOf("Leave data-msys-… attributes in what is sent. Default: false."),
-  skip_url_text: switchOf("Leave links alone whose visible text is itself a URL. Default: false."),
-  allow_signed_body: switchOf("Wrap a message although that breaks its DKIM signature. Default: false."),
-});
+export const WRAP_OPTIONS = Type.Object(
+  {
+    open_tracking: switchOf("Add a pixel at the end. Default: true."),
+    click_tracking: switchOf("Wrap links. Default: true."),
+    initial_open: switchOf("Add a pixel at the top. Default: as open_tracking."),
+    text_tracking: switchOf("Wrap links in text/plain too. Default: true."),
+    keep_markers: switchOf("Leave data-msys-… attributes in what is sent. Default: false."),
+    skip_url_text: switchOf("Leave links alone whose visible text is itself a URL. Default: false."),
+    allow_signed_body: switchOf("Wrap a message although that breaks its DKIM signature. Default: false."),
+  },
+  { description: "What is tracked, and how." },
+);
 export type WrapOptions = Static<typeof WRAP_OPTIONS>;
 export const OPTION_NAMES = Object.keys(WRAP_OPTIONS.properties) as readonly (keyof WrapOptions)[];
 

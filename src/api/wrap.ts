@@ -50,12 +50,12 @@ const TURN_MS = 10;
 const AMP_TYPE = "text/x-amp-html";
 const CONTENT = Type.Object(
   {
-    html: Type.Optional(Type.String()),
-    text: Type.Optional(Type.String()),
-    amp_html: Type.Optional(Type.String()),
+    html: Type.Optional(Type.String({ description: "The HTML part." })),
+    text: Type.Optional(Type.String({ description: "The plain text part." })),
+    amp_html: Type.Optional(Type.String({ description: "The AMP part." })),
     email_rfc822: Type.Optional(Type.String({ description: "A whole message, instead of the other three." })),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, description: "One part of a message at least." },
 );
 const RECIPIENT = Type.Object({
   address: Type.String({ description: "The recipient's address." }),
@@ -77,7 +77,11 @@ const RECIPIENT = Type.Object({
 });
 const BODY = Type.Object({
   content: CONTENT,
-  recipients: Type.Array(RECIPIENT, { minItems: 1, maxItems: MAX_RECIPIENTS }),
+  recipients: Type.Array(RECIPIENT, {
+    minItems: 1,
+    maxItems: MAX_RECIPIENTS,
+    description: `Up to ${MAX_RECIPIENTS}. Each gets content of their own.`,
+  }),
   options: Type.Optional(WRAP_OPTIONS),
   ...CALL_FACTS,
   sending_domain: Type.Optional(

@@ -3,8 +3,15 @@ import { after, before, describe, test } from "node:test";
 
 import { type DefaultTreeAdapterTypes, parse } from "parse5";
 
+import { fieldsOf, type Schema } from "../../src/api/open-api-model.ts";
+import { EVENT_TYPES } from "../../src/domain/event.ts";
+import { GRANTS, SUBACCOUNT_GRANTS } from "../../src/domain/grants.ts";
+import { OPERATIONAL_KINDS } from "../../src/domain/operational-event.ts";
 import { send, startTestApi, type TestApi } from "./harness.ts";
 
+interface RequestBody {
+  readonly content: { readonly "application/json": { readonly schema: Schema } };
+}
 type Node = DefaultTreeAdapterTypes.Node;
 
 function* elementsOf(node: Node): Generator<DefaultTreeAdapterTypes.Element> {
@@ -45,6 +52,30 @@ describe("what the API says of itself", () => {
     assert.match(text, /<code>recipients\[\]\.address<\/code>/);
     const ids = new Set([...text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
     for (const [, target] of text.matchAll(/href="#([^"]+)"/g)) assert.ok(ids.has(target), target);
+  });
+
+  test("every field of a body says what it means", async () => {
+    const fields = Object.entries<Record<string, { requestBody?: RequestBody }>>(
+      (await get("/api/v1/openapi.json")).json.paths,
+    ).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { requestBody }]) =>
+        fieldsOf(requestBody?.content["application/json"].schema ?? {}, `${method} ${path} `),
+      ),
+    );
+    assert.ok(fields.length > 50);
+    assert.deepEqual(
+      fields.filter(({ description }) => description === "").map(({ name }) => name),
+      [],
+    );
+  });
+
+  test("grants and types of events are documented as the closed sets that they are", async () => {
+    const { paths } = (await get("/api/v1/openapi.json")).json;
+    const body = (path: string) => paths[path].post.requestBody.content["application/json"].schema.properties;
+    assert.deepEqual(body("/api/v1/keys").grants.items.enum, [...GRANTS]);
+    assert.deepEqual(body("/api/v1/subaccounts").key_grants.items.enum, [...SUBACCOUNT_GRANTS]);
+    const events: string[] = body("/api/v1/webhooks").events.items.enum;
+    for (const type of [...EVENT_TYPES, ...OPERATIONAL_KINDS, "bounce"]) assert.ok(events.includes(type));
   });
 
   test("the Postman collection has every route once, with its parameters and a body to change", async () => {
