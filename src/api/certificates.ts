@@ -55,8 +55,13 @@ const UPLOAD = Type.Object({
   certificate: Type.String({
     maxLength: MAX_PEM_CHARS,
     description: "The domain's certificate, then those that signed it, in PEM form. A wildcard will do.",
+    example: "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n",
   }),
-  private_key: Type.String({ maxLength: MAX_PEM_CHARS, description: "Its key in PEM form, not encrypted." }),
+  private_key: Type.String({
+    maxLength: MAX_PEM_CHARS,
+    description: "Its key in PEM form, not encrypted.",
+    example: "-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n",
+  }),
 });
 
 export function certificateRoutes(deps: CertificateDeps): readonly Route[] {

@@ -41,6 +41,11 @@ const UPDATE = Type.Object({
   apple_app_site_association: Type.Optional(
     Type.Union([APPLE, Type.Null()], {
       description: "Served at `/.well-known/apple-app-site-association`; null removes it.",
+      example: {
+        applinks: {
+          details: [{ appIDs: ["ABCDE12345.com.example.app"], components: [{ "/": "/e/app/*" }] }],
+        },
+      },
     }),
   ),
   assetlinks: Type.Optional(

@@ -61,8 +61,14 @@ export const VALID_IPS = Type.Array(Type.String({ maxLength: 50 }), {
   description: "Addresses and CIDRs from which the key can be used; any when absent or empty.",
 });
 const CREATE = Type.Object({
-  label: Type.String({ minLength: 1, maxLength: MAX_LABEL_LENGTH, description: "What people call the key." }),
+  label: Type.String({
+    minLength: 1,
+    maxLength: MAX_LABEL_LENGTH,
+    description: "What people call the key.",
+    example: "Mail server",
+  }),
   grants: Type.Array(oneOf(GRANTS), {
+    example: ["messages/wrap"],
     minItems: 1,
     maxItems: 100,
     description: `What the key may do: each call says which it needs. A subaccount's key can have ${SUBACCOUNT_GRANTS.map((grant) => `\`${grant}\``).join(", ")}.`,

@@ -98,26 +98,23 @@ export function fieldsOf(schema: Schema, prefix = ""): readonly Field[] {
   });
 }
 
-/** A body that fits the schema, for somebody to change: each field by its example, its first choice, or its kind. */
-export function exampleOf(schema: Schema): unknown {
-  if (schema.example !== undefined) return schema.example;
-  if (schema.enum !== undefined) return schema.enum[0];
-  if (schema.anyOf?.[0] !== undefined) return exampleOf(schema.anyOf[0]);
-  switch (schema.type) {
-    case "object":
-      return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([name, property]) => [name, exampleOf(property)]),
-      );
-    case "array":
-      return schema.items === undefined ? [] : [exampleOf(schema.items)];
-    case "boolean":
-      return false;
-    case "integer":
-    case "number":
-      return schema.minimum ?? 0;
-    default:
-      return "";
-  }
+/** The smallest body that does something, for somebody to change: what is required, or the first field where nothing is. */
+export function exampleOf({
+  example,
+  enum: choices,
+  type,
+  items,
+  properties = {},
+  required,
+}: Schema): unknown {
+  if (example !== undefined) return example;
+  if (choices !== undefined) return choices[0];
+  if (type === "array" && items !== undefined) return [exampleOf(items)];
+  if (type !== "object") throw new Error("a field that a body needs has no example");
+  const fields = Object.entries(properties);
+  const needed =
+    required === undefined ? fields.slice(0, 1) : fields.filter(([name]) => required.includes(name));
+  return Object.fromEntries(needed.map(([name, property]) => [name, exampleOf(property)]));
 }
 
 function typeOf(schema: Schema): string {

@@ -20,7 +20,11 @@ export interface OpenLinkDeps {
 
 const MAX_URL_CHARS = 16 * 1024;
 const OPEN = Type.Object({
-  url: Type.String({ maxLength: MAX_URL_CHARS, description: "A tracked link's or pixel's whole URL." }),
+  url: Type.String({
+    maxLength: MAX_URL_CHARS,
+    description: "A tracked link's or pixel's whole URL.",
+    example: "http://example.domain.com/e/ATTDI_uoK9GqON809dm_oceOuq6nnaWudGZYtM0eRN0G",
+  }),
 });
 const LINK = Type.Object(
   {

@@ -47,6 +47,7 @@ const UPDATE = Type.Object({
     Type.String({
       maxLength: 1024,
       description: "A tracking domain of the same (sub)account; an empty string removes the association.",
+      example: "example.domain.com",
     }),
   ),
 });

@@ -53,7 +53,13 @@ const SESSION = Type.Object(
   { additionalProperties: false },
 );
 const REPLY = Type.Object({ results: SESSION }, { additionalProperties: false });
-const SIGN_IN = Type.Object({ key: Type.String({ maxLength: 256, description: "An API key." }) });
+const SIGN_IN = Type.Object({
+  key: Type.String({
+    maxLength: 256,
+    description: "An API key.",
+    example: "14ac5499cfdd2bb2859e4476d2e5b1d2bad079bf",
+  }),
+});
 
 export function sessionRoutes(deps: SessionDeps): readonly Route[] {
   const base = { tag: "Console", url: URL, ignoresSubaccount: true } as const;

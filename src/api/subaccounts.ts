@@ -39,7 +39,12 @@ const SUBACCOUNT = Type.Object(
   { id: Type.Integer({ minimum: 1 }), name: Type.String(), status: STATUS, privacy: PRIVACY },
   { additionalProperties: false },
 );
-const NAME = Type.String({ minLength: 1, maxLength: 1024, description: "What people call it." });
+const NAME = Type.String({
+  minLength: 1,
+  maxLength: 1024,
+  description: "What people call it.",
+  example: "Acme",
+});
 const CREATE = Type.Object({
   name: NAME,
   privacy: Type.Optional(PRIVACY),

@@ -89,7 +89,10 @@ const NAME_ONLY = Type.Object({
   results: Type.Object({ domain: Type.String() }, { additionalProperties: false }),
 });
 const CREATE = Type.Object({
-  domain: Type.String({ description: "Name of the tracking domain, for example `example.domain.com`." }),
+  domain: Type.String({
+    description: "Name of the tracking domain, for example `example.domain.com`.",
+    example: DOMAIN.example,
+  }),
   secure: Type.Optional(Type.Boolean({ description: "Whether links use https. Default: false." })),
   default: Type.Optional(
     Type.Boolean({
@@ -98,7 +101,7 @@ const CREATE = Type.Object({
   ),
 });
 const UPDATE = Type.Object({
-  secure: Type.Optional(Type.Boolean({ description: "Whether links use https." })),
+  secure: Type.Optional(Type.Boolean({ description: "Whether links use https.", example: true })),
   default: Type.Optional(
     Type.Boolean({ description: "`true` unsets the former default; `false` unsets this one." }),
   ),

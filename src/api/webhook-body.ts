@@ -31,8 +31,16 @@ const KNOWN_EVENTS: Readonly<Record<WebhookKind, readonly string[]>> = {
   events: [...EVENT_TYPES, ...FOREIGN_EVENT_TYPES],
   operational: OPERATIONAL_KINDS,
 };
-const NAME = Type.String({ minLength: 1, maxLength: 1024, description: "What people call it." });
-const TARGET = Type.String({ description: "http or https, at its standard port." });
+const NAME = Type.String({
+  minLength: 1,
+  maxLength: 1024,
+  description: "What people call it.",
+  example: "Engagement",
+});
+const TARGET = Type.String({
+  description: "http or https, at its standard port.",
+  example: "https://example.com/webhooks",
+});
 const EVENTS = Type.Array(oneOf(Object.values(KNOWN_EVENTS).flat()), {
   minItems: 1,
   maxItems: 100,

@@ -101,7 +101,12 @@ const BATCH = Type.Object(
   { additionalProperties: false },
 );
 const REPLAY_BODY = Type.Object({
-  from: Type.Optional(Type.String({ description: "Everything from this time on, as 2026-11-22T21:00:00Z." })),
+  from: Type.Optional(
+    Type.String({
+      description: "Everything from this time on, as 2026-11-22T21:00:00Z.",
+      example: "2026-11-22T21:00:00Z",
+    }),
+  ),
   event_id: Type.Optional(Type.String({ description: "Everything stored since this event, and it too." })),
   batch_id: Type.Optional(Type.String({ description: "One batch that was given up." })),
 });

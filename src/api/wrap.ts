@@ -50,7 +50,12 @@ const TURN_MS = 10;
 const AMP_TYPE = "text/x-amp-html";
 const CONTENT = Type.Object(
   {
-    html: Type.Optional(Type.String({ description: "The HTML part." })),
+    html: Type.Optional(
+      Type.String({
+        description: "The HTML part.",
+        example: '<p><a href="https://example.com/">Hello</a></p>',
+      }),
+    ),
     text: Type.Optional(Type.String({ description: "The plain text part." })),
     amp_html: Type.Optional(Type.String({ description: "The AMP part." })),
     email_rfc822: Type.Optional(Type.String({ description: "A whole message, instead of the other three." })),
@@ -58,7 +63,7 @@ const CONTENT = Type.Object(
   { additionalProperties: false, minProperties: 1, description: "One part of a message at least." },
 );
 const RECIPIENT = Type.Object({
-  address: Type.String({ description: "The recipient's address." }),
+  address: Type.String({ description: "The recipient's address.", example: "ann@example.com" }),
   message_id: Type.Optional(
     Type.String({ description: "20 lower-case hex characters, of this message alone; made up when absent." }),
   ),
