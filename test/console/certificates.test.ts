@@ -46,7 +46,7 @@ suite("certificates that Waypost orders, in the console", () => {
     await using tab = await open(path);
     await tab.page.getByRole("button", { name: "Renew now" }).click();
     await tab.page.getByText("A new certificate is on order.").waitFor();
-    await t.waitFor(() => assert.equal(waypost.proxy.count("newOrder"), orders + 1), { timeout: 30_000 });
+    await t.waitFor(() => assert.equal(waypost.proxy.count("newOrder"), orders + 1), { timeout: 60_000 });
     assert.deepEqual(tab.complaints, []);
   });
 

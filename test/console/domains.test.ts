@@ -205,7 +205,7 @@ suite("tracking domains in the console", () => {
          document.dispatchEvent(new Event("visibilitychange"));`,
       );
     await turn(true);
-    const looked = page.waitForRequest(/seen\.walk\.example\/verify/, { timeout: 3000 });
+    const looked = page.waitForRequest(/seen\.walk\.example\/verify/, { timeout: 6000 });
     await turn(false);
     await looked;
     assert.deepEqual(tab.complaints, []);
@@ -234,7 +234,7 @@ suite("tracking domains in the console", () => {
     await page.getByRole("button", { name: "Make it the default" }).waitFor();
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-    await page.waitForResponse(/tracking-domains\/set\.walk\.example$/, { timeout: 20_000 });
+    await page.waitForResponse(/tracking-domains\/set\.walk\.example$/, { timeout: 60_000 });
     assert.ok(!asked.includes("/api/v1/tracking-domains"), asked.join());
     await page.getByRole("link", { name: "API reference" }).click();
     await page.getByRole("heading", { name: /API/ }).first().waitFor();

@@ -27,13 +27,13 @@ suite("the webhook pages", () => {
     assert.equal(await page.getByText("whsec_").count(), 0);
 
     await addEvents(set.stage);
-    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 240), { timeout: 20_000 });
+    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 240), { timeout: 60_000 });
     await page.getByText("Delivers").waitFor();
     assert.deepEqual(set.stage.receiver.complaints, []);
     assert.deepEqual(tab.complaints, []);
   });
 
-  test("a webhook that delivers shows its last batches, each with its events and what was answered", async () => {
+  test("a webhook that delivers shows its last batches, each with its events and what was answered", async (t) => {
     await using tab = await open("/webhooks");
     const { page } = tab;
     await page.getByRole("link", { name: "Clicks to the shop" }).click();
@@ -41,7 +41,7 @@ suite("the webhook pages", () => {
     const arrived = rows.filter({ hasText: "Arrived" });
     await arrived.first().waitFor();
     const sent = set.stage.receiver.batches.filter(({ eventIds }) => eventIds.length > 0);
-    assert.equal(await arrived.count(), sent.length);
+    await t.waitFor(async () => assert.equal(await arrived.count(), sent.length), { timeout: 60_000 });
     const cells = await arrived.first().getByRole("cell").allTextContents();
     const newest = sent.at(-1);
     assert.deepEqual(cells.slice(0, 4), ["Arrived", "Status 200", String(newest?.eventIds.length), "1"]);
@@ -57,8 +57,8 @@ suite("the webhook pages", () => {
     await page.getByRole("button", { name: "Send again" }).click();
     await page.getByText("Done", { exact: true }).waitFor();
     await page.getByText(/240 events in \d+ batch/).waitFor();
-    const again = set.stage.receiver.batches.slice(before).flatMap(({ eventIds }) => eventIds);
-    await t.waitFor(() => assert.equal(new Set(again).size, 240));
+    const again = () => set.stage.receiver.batches.slice(before).flatMap(({ eventIds }) => eventIds);
+    await t.waitFor(() => assert.equal(new Set(again()).size, 240), { timeout: 60_000 });
   });
 
   test("a target that does not take the test is refused with what it answered, and nothing is saved", async () => {
@@ -111,7 +111,7 @@ suite("the webhook pages", () => {
     await page.getByLabel("Headers").fill("X-Team: new");
     await page.getByText("The target moves to another server.").waitFor({ state: "detached" });
     await save.click();
-    await t.waitFor(() => assert.equal(moved.batches.length, 1), { timeout: 10_000 });
+    await t.waitFor(() => assert.equal(moved.batches.length, 1), { timeout: 60_000 });
     await page.getByRole("button", { name: "Save", disabled: true }).waitFor();
     assert.deepEqual(
       [moved.batches[0]?.headers.authorization, moved.batches[0]?.headers["x-team"]],
@@ -122,7 +122,7 @@ suite("the webhook pages", () => {
     await page.getByLabel("User name").fill("bob");
     await page.getByLabel("Target").fill(`${moved.url}?again`);
     await save.click();
-    await t.waitFor(() => assert.equal(moved.batches.length, 2), { timeout: 10_000 });
+    await t.waitFor(() => assert.equal(moved.batches.length, 2), { timeout: 60_000 });
     assert.equal(moved.batches[1]?.headers.authorization, `Basic ${btoa("bob:second")}`);
     assert.equal(moved.batches[1]?.headers["x-team"], "new");
   });
@@ -145,7 +145,7 @@ suite("the webhook pages", () => {
     await page.goto(`/webhooks/${json.results.id}`);
     const row = page.getByRole("row").filter({ hasText: "Given up" });
     await row.getByRole("button", { name: "Send it again" }).click();
-    assert.notEqual(await row.getByRole("alert").textContent(), "");
+    await row.getByRole("alert").filter({ hasText: /./ }).waitFor();
     await page.setViewportSize({ width: 390, height: 844 });
     const title = await row.getByRole("cell").first().boundingBox();
     assert.ok((title?.width ?? 0) > 90, "the words leave no room for the state on a phone");
