@@ -11,7 +11,7 @@ import { openTheatre, type Theatre } from "./theatre.ts";
 /** Between them both widths and both themes. */
 const LOOKS: readonly Look[] = [DESKTOP, { ...PHONE, theme: "dark" }];
 /** For the longest tables on a machine that is busy. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 900_000;
 
 /** States that the documentation shows, every page of the navigation among them, are looked at in both; others in turns: axe takes its time. */
 function looksAt({ isDocumented }: Scene, index: number): readonly Look[] {
