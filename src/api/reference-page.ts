@@ -23,7 +23,7 @@ const STYLE = `
 :root { color-scheme: light dark; --page: #fff; --text: #171a1f; --line: #d5d9de; --quiet: #5a6472; --soft: #f4f5f7; --mark: #0b5cad; }
 @media (prefers-color-scheme: dark) { :root { --page: #16181b; --text: #e8eaed; --line: #363c44; --quiet: #9aa4b1; --soft: #1c2026; --mark: #7db8f5; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 14px/20px system-ui, sans-serif; display: grid; grid-template-columns: 260px minmax(0, 1fr); }
+body { margin: 0; background: var(--page); color: var(--text); font: 14px/20px system-ui, sans-serif; overflow-wrap: anywhere; display: grid; grid-template-columns: 260px minmax(0, 1fr); }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; padding: 16px; border-right: 1px solid var(--line); }
 nav ul { list-style: none; margin: 0 0 12px; padding: 0; }
 nav a { display: block; padding: 2px 0; }
@@ -32,12 +32,12 @@ a { color: var(--mark); text-decoration: none; } a:hover, a:focus-visible, p a {
 h1 { font-size: 20px; line-height: 28px; } h2 { font-size: 16px; margin-top: 40px; }
 h3 { font-size: 14px; margin: 32px 0 4px; } h4 { font-size: 14px; margin: 16px 0 4px; color: var(--quiet); }
 code { font: 13px/20px ui-monospace, monospace; background: var(--soft); padding: 1px 4px; border-radius: 3px; }
-pre { background: var(--soft); padding: 12px; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--line); border-radius: 4px; }
+pre { background: var(--soft); padding: 12px; white-space: pre-wrap; border: 1px solid var(--line); border-radius: 4px; }
 pre code { padding: 0; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--quiet); } td:first-child { width: 30%; } td:nth-child(2) { width: 25%; color: var(--quiet); }
 .method { display: inline-block; min-width: 56px; font-weight: 600; }
-@media (max-width: 760px) { body { display: block; } nav { position: static; height: auto; border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 16px; } td:first-child, td:nth-child(2) { width: auto; } }
+@media (max-width: 760px) { body { display: block; } nav { position: static; height: auto; border-right: 0; border-bottom: 1px solid var(--line); } main { padding: 16px; } thead { display: none; } table, tbody, tr, td { display: block; } td:first-child, td:nth-child(2) { width: auto; } td { padding: 0; border: 0; } tr { padding: 4px 0; border-bottom: 1px solid var(--line); } }
 `;
 
 export function renderReference(document: OpenApiDocument): ReferencePage {
