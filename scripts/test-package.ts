@@ -1,6 +1,6 @@
 /** Packs the package, installs it in an empty folder as a user would, and runs the demo from there. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -45,8 +45,14 @@ try {
   process.stdout.write(shown);
   tryLibrary();
   if (!shown.includes('"type": "click"')) throw new Error("the demo of the packed package showed no click");
-  if (!existsSync(join(folder, "node_modules/waypost/dist/console/index.html")))
+  const installed = join(folder, "node_modules/waypost");
+  if (!existsSync(join(installed, "dist/console/index.html")))
     throw new Error("the packed package has no console");
+  const readme = readFileSync(join(installed, "README.md"), "utf8");
+  const linked = [...readme.matchAll(/\]\((docs\/[a-z-]+\.md)/g)].map(([, path]) => path ?? "");
+  const missing = linked.filter((path) => !existsSync(join(installed, path)));
+  if (linked.length === 0 || missing.length > 0)
+    throw new Error(`the packed package lacks what its README links to: ${missing.join(", ")}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

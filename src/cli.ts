@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 
 import { Command } from "commander";
 
+import { HELP_LAYOUT } from "./command-line/help-layout.ts";
 import { argumentOf } from "./command-line/offered-values.ts";
 import {
   addCertificateCommands,
@@ -29,6 +30,7 @@ const program = new Command("waypost")
   .version(packageVersion(), "-v, --version")
   // Not the help itself, after whose hundred lines nobody sees what was wrong.
   .showHelpAfterError("Add --help to see what there is.")
+  .configureHelp(HELP_LAYOUT)
   .configureOutput({ writeErr: (text) => process.stderr.write(plainLines(text)) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE));
 

@@ -105,7 +105,8 @@ export const DOMAIN_CHECKS: TSchema = Type.Object(
         },
         {
           additionalProperties: false,
-          description: "The record to create; absent for names that need none.",
+          description:
+            "The record to create; absent for names that need none, and while the installation has no CNAME target.",
         },
       ),
     ),

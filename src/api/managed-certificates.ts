@@ -125,7 +125,11 @@ async function enable(call: Call, deps: ManagedCertificateDeps): Promise<Reply> 
 
 async function renew(call: Call, deps: ManagedCertificateDeps): Promise<Reply> {
   const { secure } = await findDomain(call, call.tenant.write, deps);
-  if (!secure) throw new AppError("certificate_check_failed", "The domain is not secure: enable it first.");
+  if (!secure)
+    throw new AppError(
+      "certificate_check_failed",
+      'The domain is not secure: enable its certificate first (POST …/certificate/enable, or "Links use https" in the console).',
+    );
   const { domain, managedCertificates } = await findReady(call, deps);
   await managedCertificates.renew(domain);
   return results({ message: `Certificate renewal initiated for ${domain}` });

@@ -172,7 +172,8 @@ export function addCertificateCommands(program: Command): void {
 }
 
 export function addImportCommands(program: Command): void {
-  withRemote(
+  // Not for one subaccount: each domain is made for the one that it has there.
+  withAddress(
     program
       .command("import")
       .description("bring what another service has")
@@ -182,5 +183,6 @@ export function addImportCommands(program: Command): void {
     .option("--file <file>", "the JSON of GET /api/v1/tracking-domains, instead of asking SparkPost")
     .option("--sparkpost-url <url>", "for accounts in the EU: https://api.eu.sparkpost.com")
     .option("--dry-run", "only say what would be created")
+    .addOption(jsonOption())
     .action(async (options) => (await import("../commands/import-sparkpost.ts")).importSparkpost(options));
 }

@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 
 import { clientEnvironment } from "../config.ts";
 import { AppError } from "../domain/errors.ts";
-import { type DnsRecord, requiredDnsRecord } from "../verification/findings.ts";
+import { isLocalhost, parseHostname } from "../domain/hostname.ts";
+import { type DnsRecord, NO_CNAME_TARGET, requiredDnsRecord } from "../verification/findings.ts";
 import { createProgress, plain, printJson, printTable } from "./output.ts";
 import { connect, field, listOf, type Remote } from "./remote.ts";
 import type { OutputOptions } from "./remote-domains.ts";
@@ -61,6 +62,8 @@ export async function importSparkpost(options: ImportOptions): Promise<void> {
   if (imported.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
   if (options.json) return printJson(imported);
   tell(imported);
+  if (given.targetWhenDry !== null && imported.some(isWithoutRecord))
+    console.log(`${NO_CNAME_TARGET.found} ${NO_CNAME_TARGET.fix}`);
 }
 
 async function readForeign({ file, sparkpostUrl = SPARKPOST }: ImportOptions): Promise<Foreign> {
@@ -183,6 +186,8 @@ async function importDomain(
     return { ...imported, outcome: "failed", problem: `is ${ownerInWords(ownerOf(there))} here` };
   }
   if (!isThere && targetWhenDry !== undefined) {
+    const problem = nameProblem(foreign.domain);
+    if (problem !== undefined) return { ...imported, outcome: "failed", problem };
     return { ...imported, outcome: "would be created", record: recordFor(foreign.domain, targetWhenDry) };
   }
   try {
@@ -196,6 +201,17 @@ async function importDomain(
   } catch (error) {
     if (!(error instanceof AppError) || error.code === "unavailable") throw error;
     return { ...imported, outcome: "failed", problem: error.message };
+  }
+}
+
+/** What can be known of it without the server. */
+function nameProblem(domain: string): string | undefined {
+  try {
+    parseHostname(domain);
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError) return error.message;
+    throw error;
   }
 }
 
@@ -224,16 +240,24 @@ function connectAs(
   return (method, path, body) => remote.call(method, path, { body, headers });
 }
 
+function isWithoutRecord({ domain, outcome, record }: Imported): boolean {
+  return outcome !== "failed" && record === undefined && !isLocalhost(domain);
+}
+
 function tell(imported: readonly Imported[]): void {
   printTable(
     imported,
     [
       { title: "DOMAIN", value: ({ domain }) => domain, flexible: true },
       { title: "SUBACCOUNT", value: ({ subaccount }) => (subaccount === 0 ? "" : subaccount) },
-      { title: "OUTCOME", value: ({ outcome, problem }) => problem ?? outcome, flexible: true },
+      { title: "OUTCOME", value: ({ outcome }) => outcome },
     ],
     "Nothing to import.",
   );
+  // Whole, on a narrow terminal too: why is what has to be mended.
+  const failed = imported.filter(({ problem }) => problem !== undefined);
+  if (failed.length > 0) console.log();
+  for (const { domain, problem } of failed) console.log(`${plain(domain)}: ${plain(problem)}`);
   const changes = imported.filter(({ record }) => record !== undefined);
   if (changes.length > 0) tellChanges(changes);
   for (const { domain, subaccount } of imported.filter(({ isDefault }) => isDefault)) {

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { styleText } from "node:util";
 
 import { AppError } from "../domain/errors.ts";
+import { isLocalhost } from "../domain/hostname.ts";
+import { NO_CNAME_TARGET } from "../verification/findings.ts";
 import { confirmByName } from "./confirm.ts";
 import { DOMAINS, pathOf, tellingOwner } from "./named-domain.ts";
 import { complain, plain, printFacts, printJson, printTable } from "./output.ts";
@@ -195,7 +197,11 @@ async function dnsRecord(remote: Remote, domain: string): Promise<unknown> {
 function tellRecord(domain: string, record: unknown): void {
   console.log(`${plain(domain)} is created.`);
   if (record === undefined) {
-    console.log("It needs no DNS record: names under localhost are this machine.");
+    console.log(
+      isLocalhost(domain)
+        ? "It needs no DNS record: names under localhost are this machine."
+        : `${NO_CNAME_TARGET.found} ${NO_CNAME_TARGET.fix}`,
+    );
     return;
   }
   console.log("Create this DNS record where the domain's DNS is kept:\n");

@@ -58,6 +58,15 @@ describe("the record to create", () => {
   test("is none for a name under localhost", () => {
     assert.equal(requiredDnsRecord("click.localhost", TARGET), undefined);
   });
+
+  test("is none while the installation has no target: it would lead to whoever looks it up", () => {
+    assert.equal(requiredDnsRecord(DOMAIN, "localhost"), undefined);
+    const evidence = evidenceOf({ dns: { addressOutcome: "no_such_name", cnameOutcome: "no_such_name" } });
+    assert.equal(
+      summarize(explain(DOMAIN, evidence, "localhost")),
+      "This installation has no public name yet that a CNAME could point to. Whoever runs it has to set WAYPOST_CNAME_TARGET. Until then only names under localhost can be verified.",
+    );
+  });
 });
 
 describe("what a person reads", () => {

@@ -42,6 +42,7 @@ type FindingCode =
   | "no_such_name"
   | "no_records"
   | "target_has_no_address"
+  | "no_cname_target"
   | "certificate_issued"
   | "certificate_under_way"
   | "certificate_postponed"
@@ -60,9 +61,18 @@ type FindingCode =
   | "timed_out"
   | "not_tried";
 
-/** `undefined` for names under localhost: they reach this machine without a record. */
+/** What stands in a record's place while there is nothing that it could point to. */
+export const NO_CNAME_TARGET = {
+  found: "This installation has no public name yet that a CNAME could point to.",
+  fix: "Whoever runs it has to set WAYPOST_CNAME_TARGET. Until then only names under localhost can be verified.",
+};
+
+/**
+ * `undefined` for names under localhost, which reach this machine without a record, and for all others while the target is under
+ * localhost: a record with that value sends recipients to their own machines.
+ */
 export function requiredDnsRecord(domain: string, cnameTarget: string): DnsRecord | undefined {
-  if (isLocalhost(domain)) return undefined;
+  if (isLocalhost(domain) || isLocalhost(cnameTarget)) return undefined;
   return { type: "CNAME", name: domain, short_name: nameInZone(domain), value: cnameTarget };
 }
 
@@ -116,6 +126,7 @@ function explainDns(dns: DnsEvidence, about: Subject, looksProxied: boolean): Fi
     const found = `${domain} points to ${leadsTo}, and requests still arrive: a proxy or CDN stands between.`;
     return { code: "behind_proxy", ok: true, found };
   }
+  if (isLocalhost(cnameTarget)) return { code: "no_cname_target", ok: false, ...NO_CNAME_TARGET };
   if (dns.cnameOutcome === "loop") {
     const found = `${domain} leads in a circle: ${dns.cnameChain.join(" → ")}.`;
     return { code: "cname_loop", ok: false, found, fix };

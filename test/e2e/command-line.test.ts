@@ -77,6 +77,19 @@ test("a mail is wrapped through a pipe, its link opened, and the click found", a
   assert.match(whole.stdout, /^Subject: Hi\r\n[\s\S]*click\.localhost/);
 });
 
+test("help fits a terminal of 60 columns, and keeps the words of what there is", async (t) => {
+  const installation = await createInstallation(t);
+  for (const command of ["waypost --help", "waypost domains --help", "waypost domains block --help"]) {
+    const { stdout } = await inTerminal(60, installation, command);
+    const lines = stripVTControlCharacters(stdout).trimEnd().split(/\r?\n/);
+    assert.deepEqual(
+      lines.filter((line) => line.length > 60),
+      [],
+    );
+    assert.match(stdout.replace(/\s+/g, " "), /-h, --help display help for command/);
+  }
+});
+
 test("a table fits a terminal of 60 columns, and names are shortened in the middle", async (t) => {
   const installation = await startInstallation(t);
   const long = `${"long".repeat(12)}.${"name".repeat(8)}.localhost`;
@@ -166,7 +179,9 @@ test("a report says in words what was left alone and why, to programs with the A
 });
 
 test("a SparkPost account's domains are created here with their owners, and a second run leaves them as they are", async (t) => {
-  const installation = await startInstallation(t);
+  const target = { WAYPOST_API_KEY: KEY, WAYPOST_CNAME_TARGET: "edge.waypost.example" };
+  const installation = await createInstallation(t, target);
+  await installation.serve();
   await using sparkpost = await startSparkpost(
     [
       { domain: "click.acme.example", default: true },
@@ -184,7 +199,7 @@ test("a SparkPost account's domains are created here with their owners, and a se
   const first = await runWith("", installation, args, more);
   assert.equal(first.code, 0, first.stderr);
   assert.match(first.stdout, /click\.acme\.example +created/);
-  assert.match(first.stdout, /track\.shop\.example +CNAME +localhost/);
+  assert.match(first.stdout, /track\.shop\.example +CNAME +edge\.waypost\.example/);
   assert.match(first.stdout, /waypost domains default click\.acme\.example/);
   const list = JSON.parse((await installation.run("domains", "list", "--json")).stdout);
   const shop = list.find(({ domain }: { domain: string }) => domain === "track.shop.example");

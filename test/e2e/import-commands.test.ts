@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { inTerminal, startInstallation } from "./run-command.ts";
-import { CLI } from "./waypost-process.ts";
+import { CLI, createInstallation } from "./waypost-process.ts";
+import { KEY } from "./wrapped-link.ts";
 
 test("an import goes on to its end when nobody reads how far it is", async (t) => {
   const installation = await startInstallation(t);
@@ -59,8 +60,8 @@ test("an import says which of its domains are somebody else's here, and fails", 
   for (const more of [["--dry-run"], []]) {
     const { code, stdout, stderr } = await run("import", "sparkpost", "--file", file, ...more);
     assert.equal(code, 1, stderr);
-    assert.match(stdout, /ours\.example .*is the primary account's here/);
-    assert.match(stdout, /shop\.example .*is subaccount 1's here/);
+    assert.match(stdout, /^ours\.example: is the primary account's here$/m);
+    assert.match(stdout, /^shop\.example: is subaccount 1's here$/m);
     assert.match(stdout, /new\.example .*created/);
     assert.doesNotMatch(stdout, /there already/);
   }
@@ -83,13 +84,36 @@ test("an import says how each default is made one again, a subaccount's too", as
   ]);
 });
 
-test("a dry run of an import shows the DNS changes, and makes none of it", async (t) => {
-  const installation = await startInstallation(t);
+test("a dry run of an import shows the DNS changes and names that are none, and makes nothing", async (t) => {
+  const target = { WAYPOST_API_KEY: KEY, WAYPOST_CNAME_TARGET: "edge.waypost.example" };
+  const installation = await createInstallation(t, target);
+  await installation.serve();
   const file = join(installation.dataDir, "domains.json");
-  writeFileSync(file, JSON.stringify([{ domain: "new.example" }]));
-  const dry = await installation.run("import", "sparkpost", "--file", file, "--dry-run");
+  const dryRun = (...domains: readonly string[]) => {
+    writeFileSync(file, JSON.stringify(domains.map((domain) => ({ domain }))));
+    return installation.run("import", "sparkpost", "--file", file, "--dry-run");
+  };
+  const dry = await dryRun("new.example");
   assert.equal(dry.code, 0, dry.stderr);
   assert.match(dry.stdout, /new\.example +would be created/);
-  assert.match(dry.stdout, /new\.example +CNAME +localhost/);
+  assert.match(dry.stdout, /new\.example +CNAME +edge\.waypost\.example/);
+  const wrong = await dryRun("new.example", "a name");
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stdout, /^a name: .*invalid characters or spaces for domain: 'a name'$/m);
   assert.deepEqual(JSON.parse((await installation.run("domains", "list", "--json")).stdout), []);
+});
+
+test("while there is no CNAME target nobody is told to create a record that leads to their own machine", async (t) => {
+  const { run, dataDir } = await startInstallation(t);
+  const added = await run("domains", "add", "click.acme.com");
+  assert.equal(added.code, 0, added.stderr);
+  assert.match(added.stdout, /no public name yet .* has to set WAYPOST_CNAME_TARGET/);
+  assert.ok(!/Value/.test(added.stdout));
+  const file = join(dataDir, "domains.json");
+  writeFileSync(file, JSON.stringify([{ domain: "new.example" }]));
+  const imported = await run("import", "sparkpost", "--file", file);
+  assert.match(imported.stdout, /new\.example +created\n.*has to set WAYPOST_CNAME_TARGET/s);
+  const checked = await run("domains", "verify", "click.acme.com");
+  assert.equal(checked.code, 1);
+  assert.match(`${checked.stdout}${checked.stderr}`, /has to set WAYPOST_CNAME_TARGET/);
 });
