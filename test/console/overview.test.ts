@@ -29,7 +29,9 @@ suite("the overview", () => {
       .waitFor();
 
     await page.getByRole("link", { name: "Overview", exact: true }).click();
-    await page.getByRole("img", { name: "Last 7 days: 0 opens and 1 click." }).waitFor({ timeout: 30_000 });
+    const chart = page.getByRole("img", { name: "Last 7 days: 0 opens and 1 click." });
+    await chart.waitFor({ timeout: 30_000 });
+    await page.waitForFunction(HAS_COLORS);
     await page.getByRole("table", { name: "Top links" }).getByText("Boots").waitFor();
     await assertNothingBeforeTheFirstMail(page);
 
@@ -172,6 +174,18 @@ suite("an overview that somebody has open", () => {
     assert.deepEqual(tab.complaints, []);
   });
 });
+
+/** What is drawn, beside axes and grid, which are grey. */
+const HAS_COLORS = `(() => {
+  const canvas = document.querySelector(".uplot canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let colored = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    const spread = Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2]);
+    if (data[at + 3] > 200 && spread > 60) colored += 1;
+  }
+  return colored > 8;
+})()`;
 
 /** The chart's own figures begin with the mail of a moment ago, and it names its zone. */
 async function assertNothingBeforeTheFirstMail(page: Page): Promise<void> {

@@ -232,6 +232,17 @@ export const SCENES: readonly Scene[] = [
     isDocumented: true,
   },
   {
+    name: "add-domain-without-target",
+    stage: "usual",
+    as: "operator",
+    path: "/domains/add?name=click.news.acme.com",
+    arrange: (page) =>
+      page.route(`${DOMAINS}/click.news.acme.com/checks`, (route) =>
+        route.fulfill({ json: { results: { domain: "click.news.acme.com", checks: [] } } }),
+      ),
+    shows: "WAYPOST_CNAME_TARGET",
+  },
+  {
     name: "add-domain-done",
     stage: "usual",
     as: "operator",

@@ -59,6 +59,18 @@ function aligned({ times, opens, allOpens, clicks }: ChartData): uPlot.AlignedDa
   return [[...times], [...(allOpens ?? opens)], [...opens], [...clicks]];
 }
 
+/** A dot for what no line leads to or from: the first hour of an installation is one. */
+function pointsOf(fill: string): uPlot.Series.Points {
+  return {
+    ...{ size: 6, width: 0, fill },
+    filter: (chart, series) => {
+      const values = chart.data[series] ?? [];
+      const isKnown = (index: number): boolean => (values[index] ?? null) !== null;
+      return [...values.keys()].filter((at) => isKnown(at) && !isKnown(at - 1) && !isKnown(at + 1));
+    },
+  };
+}
+
 /** Also of the band, which has no line that uPlot would look at. */
 function highest([, ...series]: uPlot.AlignedData): number {
   return Math.max(LOWEST_TOP, ...series.flat().map(Number));
@@ -101,8 +113,8 @@ function optionsOf(
     series: [
       {},
       { label: "All opens", width: 0, points: { show: false } },
-      { label: "Opens", stroke: colors.accent, width: 2, points: { show: false } },
-      { label: "Clicks", stroke: colors.second, width: 2, points: { show: false } },
+      { label: "Opens", stroke: colors.accent, width: 2, points: pointsOf(colors.accent) },
+      { label: "Clicks", stroke: colors.second, width: 2, points: pointsOf(colors.second) },
     ],
     bands: [{ series: [1, 2], fill: colors.band }],
     hooks: { setCursor: [({ cursor }) => onPoint(cursor.idx ?? undefined)] },

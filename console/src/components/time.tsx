@@ -5,9 +5,19 @@ import { formatRelative, formatTime, formatTimeInColumn } from "../format.ts";
 
 const TICK_MS = 10_000;
 
-/** `3 minutes ago`, kept current. */
+/** Of what has happened: `3 minutes ago`, kept current. It has, also by a clock that is behind, or that ticked before. */
 export function Ago({ at }: { readonly at: string }) {
   const now = useNow(TICK_MS);
+  return <Relative at={at} now={new Date(Math.max(now.getTime(), Date.parse(at)))} />;
+}
+
+/** Of what is to come: `in 3 minutes`, kept current. */
+export function Due({ at }: { readonly at: string }) {
+  const now = useNow(TICK_MS);
+  return <Relative at={at} now={new Date(Math.min(now.getTime(), Date.parse(at) - 1))} />;
+}
+
+function Relative({ at, now }: { readonly at: string; readonly now: Date }) {
   const time = new Date(at);
   return (
     <time dateTime={at} title={formatTime(time)}>

@@ -155,7 +155,11 @@ function Added({ name }: { readonly name: string }) {
       </Step>
       <Step number={2} title="Create a DNS record" state={verified ? "done" : "now"}>
         {record === undefined ? (
-          <p>Names under localhost reach this machine by themselves: there is nothing to create.</p>
+          <p>
+            {name.endsWith(".localhost")
+              ? "Names under localhost reach this machine by themselves: there is nothing to create."
+              : "There is nothing to create yet: this installation has no public name that a CNAME could point to. Whoever runs it has to set WAYPOST_CNAME_TARGET."}
+          </p>
         ) : verified ? (
           <p>
             {record.name} is a {record.type} to {record.value}.

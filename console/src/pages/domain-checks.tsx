@@ -9,7 +9,7 @@ import { Failure } from "../components/failure.tsx";
 import { Mark } from "../components/mark.tsx";
 import { Loading } from "../components/page.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { Ago, At } from "../components/time.tsx";
+import { Ago, At, Due } from "../components/time.tsx";
 import { findingText } from "../domain-state.ts";
 import { timeZone } from "../format.ts";
 import { useUrlState } from "../url-state.ts";
@@ -62,7 +62,7 @@ export function Evidence({
         )}
         {next !== undefined && (
           <>
-            Looked at again <Ago at={next} />.
+            Looked at again <Due at={next} />.
           </>
         )}
         {newest?.passed === false &&

@@ -45,8 +45,9 @@ export function LiveChecks({ domain, owner }: { readonly domain: string; readonl
       </div>
       {check.isError && !isVerdict(check.error) && <p className="mt-3 text-bad">{explain(check.error)}</p>}
       <p className="mt-3 text-soft">
-        You may leave this page: Waypost goes on looking by itself, after 1, 5, 15 and 60 minutes and then
-        hourly for two weeks.
+        {newest !== undefined && checks.data?.next_check_at === undefined
+          ? "Waypost has looked for two weeks and looks no more by itself: a check that somebody asks for begins anew."
+          : "You may leave this page: Waypost goes on looking by itself, after 1, 5, 15 and 60 minutes and then hourly for two weeks."}
       </p>
     </div>
   );

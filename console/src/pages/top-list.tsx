@@ -6,7 +6,6 @@ import { Link } from "wouter";
 import { namelessLinksQuery } from "../api/events.ts";
 import { countsQuery, numberIn } from "../api/metrics.ts";
 import { explain } from "../components/failure.tsx";
-import { Middle } from "../components/middle.tsx";
 import { Loading } from "../components/page.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { formatCount, formatNumber } from "../format.ts";
@@ -105,7 +104,12 @@ function NamelessLinks({ range, isEverybody }: Shown) {
         label="Links without a name"
         rows={data.links.slice(0, TOP).map(({ url, clicks }) => ({ name: url, clicks }))}
         head="Address"
-        cell={({ name }) => <Middle text={name} tail={20} />}
+        cell={({ name }) => (
+          // Not shortened in the middle, which is where links of one shop differ.
+          <span title={name} className="line-clamp-3 break-all">
+            {name}
+          </span>
+        )}
       />
     </div>
   );
