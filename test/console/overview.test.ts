@@ -30,7 +30,7 @@ suite("the overview", () => {
 
     await page.getByRole("link", { name: "Overview", exact: true }).click();
     const chart = page.getByRole("img", { name: "Last 7 days: 0 opens and 1 click." });
-    await chart.waitFor({ timeout: 30_000 });
+    await chart.waitFor({ timeout: 60_000 });
     await page.waitForFunction(HAS_COLORS);
     await page.getByRole("table", { name: "Top links" }).getByText("Boots").waitFor();
     await assertNothingBeforeTheFirstMail(page);
@@ -43,19 +43,19 @@ suite("the overview", () => {
     await page.getByRole("link", { name: "I have it" }).click();
     await page.getByLabel("From (UTC)").fill("2020-01-01T00:00");
     await page.getByRole("button", { name: "Send again" }).click();
-    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 1), { timeout: 20_000 });
+    await t.waitFor(() => assert.equal(set.stage.receiver.deliveredIds().length, 1), { timeout: 60_000 });
     await page.getByText("Done", { exact: true }).waitFor();
 
     await deleteDomain(page);
     assert.deepEqual(tab.complaints, []);
   });
 
-  test("counts people, and everybody when it is asked to", async () => {
+  test("counts people, and everybody when it is asked to", async (t) => {
     await addEvents(set.stage);
     await using tab = await open("/?range=month");
     const { page } = tab;
     const people = page.getByRole("img", { name: /^Last 30 days: \d+ opens and \d+ clicks\.$/ });
-    await people.waitFor({ timeout: 30_000 });
+    await people.waitFor({ timeout: 60_000 });
     const before = figures((await people.getAttribute("aria-label")) ?? "");
     await page.getByText(/By prefetch and bots \d+/).waitFor();
     await page.getByText("The figures as a table").click();
@@ -63,9 +63,12 @@ suite("the overview", () => {
     await left.waitFor();
     await page.getByLabel("Count prefetch and bots").check();
     await page.getByText(/By prefetch and bots \d/).waitFor({ state: "detached" });
-    const after = figures((await people.getAttribute("aria-label")) ?? "");
-    assert.ok(after.opens > before.opens, JSON.stringify({ before, after }));
-    assert.ok(after.clicks > before.clicks, JSON.stringify({ before, after }));
+    const areMore = async (): Promise<void> => {
+      const after = figures((await people.getAttribute("aria-label")) ?? "");
+      assert.ok(after.opens > before.opens, JSON.stringify({ before, after }));
+      assert.ok(after.clicks > before.clicks, JSON.stringify({ before, after }));
+    };
+    await t.waitFor(areMore, { timeout: 60_000 });
     assert.match(page.url(), /everybody=1/);
     await page.getByText("The figures as a table").click();
     await page.getByRole("columnheader", { name: "Opens" }).waitFor();
@@ -89,10 +92,10 @@ suite("the overview", () => {
     await page.getByText("data-msys-linkname").waitFor();
     const addresses = page.getByRole("table", { name: "Links without a name" }).getByRole("row");
     const mine = addresses.filter({ hasText: "https://shop.example/nameless" });
-    await mine.waitFor({ timeout: 30_000 });
+    await mine.waitFor({ timeout: 60_000 });
     assert.equal(await mine.getByRole("cell").last().textContent(), "1");
     const table = page.getByRole("table", { name: "Top links" });
-    await table.getByRole("link", { name: "Links without a name" }).click({ timeout: 30_000 });
+    await table.getByRole("link", { name: "Links without a name" }).click({ timeout: 60_000 });
     await page.waitForURL(/\/events\?events=click$/);
     await page.getByText("https://shop.example/nameless").first().waitFor();
     assert.deepEqual(tab.complaints, []);
@@ -105,7 +108,7 @@ suite("the overview", () => {
     await page.getByRole("table", { name: "Top campaigns" }).getByRole("link").first().click();
     await page.waitForURL(/\/events\?campaigns=.*events=click/);
     await page.goto("/domains");
-    await page.getByText(/[1-9]\d* clicks in 7 days/).waitFor({ timeout: 30_000 });
+    await page.getByText(/[1-9]\d* clicks in 7 days/).waitFor({ timeout: 60_000 });
   });
 
   test("what needs attention says why in the reader's own values, and leads to where it is mended", async () => {
@@ -127,7 +130,7 @@ suite("the overview", () => {
     });
     await addEvents(set.stage);
     await page.goto("/");
-    await page.getByText("1 webhook needs attention").waitFor({ timeout: 30_000 });
+    await page.getByText("1 webhook needs attention").waitFor({ timeout: 60_000 });
     await entry("Warehouse").getByRole("link", { name: "See what it answered" }).click();
     await page.getByText("Will be tried again").waitFor();
     assert.deepEqual(tab.complaints, []);
@@ -193,7 +196,8 @@ async function assertNothingBeforeTheFirstMail(page: Page): Promise<void> {
   await page.getByText("The figures as a table").click();
   const rows = page.locator("details tbody tr");
   await page.waitForFunction("document.querySelectorAll('details tbody tr').length <= 2");
-  assert.match((await rows.last().textContent()) ?? "", /01$/);
+  // The last row, unless an hour has begun since.
+  await rows.filter({ hasText: /01$/ }).waitFor();
   await page.locator(".u-over").hover({ position: { x: 5, y: 50 } });
   await page.getByText(": nothing is known").waitFor();
   await page.getByText("Opens –", { exact: true }).waitFor();

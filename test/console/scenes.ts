@@ -89,7 +89,8 @@ export const SCENES: readonly Scene[] = [
     act: async (page) => {
       await page.getByText("track.acme.com").waitFor();
       await page.context().clearCookies();
-      await page.getByText("track.acme.com").click();
+      // Through the dialog where the page has found out by itself.
+      await page.getByText("track.acme.com").click({ force: true });
     },
     shows: "Your session has ended",
   },
