@@ -142,6 +142,17 @@ onBothDatabases("signing in to the console", (database) => {
     assert.equal((await api.call("GET", DOMAINS, withCookie(other))).status, 401);
   });
 
+  test("whoever is signed in for a subaccount signs out, though it has been suspended since", async () => {
+    const made = await api.call("POST", "/api/v1/subaccounts", { body: { name: "Late payer" } });
+    const subaccountId = made.json.results.subaccount_id;
+    const { key } = await makeKey({ grants: ["tracking_domains/view"], subaccount_id: subaccountId });
+    const cookie = cookieOf(await signIn(key));
+    await api.call("PUT", `/api/v1/subaccounts/${subaccountId}`, { body: { status: "suspended" } });
+    assert.equal((await api.call("GET", DOMAINS, withCookie(cookie))).status, 200);
+    assert.equal((await api.call("DELETE", SESSION, withCookie(cookie, CONSOLE))).status, 204);
+    assert.equal((await api.call("GET", DOMAINS, withCookie(cookie))).status, 401);
+  });
+
   test("a sign-in page that asks again and again whether somebody is signed in keeps nobody out", async () => {
     const headers = from("192.0.2.44");
     for (let tries = 0; tries < 30; tries += 1) {
