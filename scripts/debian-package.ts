@@ -26,12 +26,21 @@ export function findOrInstall(program: NeededProgram, say: (line: string) => voi
   }
   say(`No ${what} found for the tests: installing Debian's ${debianPackage} by apt-get.`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  if (debconf !== undefined) execFileSync("debconf-set-selections", { input: debconf });
   // None of a developer's own packages is removed: a mail server takes another one's place.
   const install = ["install", "--yes", "--no-remove", "--no-install-recommends", debianPackage];
-  for (const command of [["update"], install]) {
-    execFileSync("apt-get", ["--quiet", ...command], { stdio: ["ignore", "ignore", "inherit"], env });
+  execFileSync("apt-get", ["--quiet", "update"], { stdio: ["ignore", "ignore", "inherit"], env });
+  try {
+    execFileSync("apt-get", ["--quiet", "--simulate", ...install], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env,
+    });
+  } catch {
+    throw new Error(
+      `The tests need ${what}, and Debian's ${debianPackage} would take another package's place here.`,
+    );
   }
+  if (debconf !== undefined) execFileSync("debconf-set-selections", { input: debconf });
+  execFileSync("apt-get", ["--quiet", ...install], { stdio: ["ignore", "ignore", "inherit"], env });
   const installed = program.search();
   if (installed === undefined)
     throw new Error(`apt-get installed ${debianPackage}, but ${what} is not where Debian puts it.`);

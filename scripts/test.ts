@@ -53,6 +53,12 @@ const TEST_TIMEOUT_MS = 120_000;
 const NEEDS_A_BROWSER = ["test/console/", "test/e2e/"];
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const EXIT_CODE_OF_A_SIGNAL = 130;
+/** A single file of the suite asks for no more than it runs. */
+const NEEDED_BY = [
+  ["e2e/completion", SHELLS],
+  ["e2e/examples", [LUA]],
+  ["e2e/postfix", [POSTFIX]],
+] as const;
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
@@ -71,8 +77,9 @@ async function main(args: readonly string[]): Promise<number> {
     findOrInstall(CHROMIUM, say);
     findOrInstall(CERTUTIL, say);
   }
-  if (files.some((file) => file.includes("test/e2e/"))) {
-    for (const program of [...SHELLS, LUA, POSTFIX]) findOrInstall(program, say);
+  for (const [suite, programs] of NEEDED_BY) {
+    const isRun = files.some((file) => file.includes(suite) || file.includes("test/e2e/*"));
+    if (isRun) for (const program of programs) findOrInstall(program, say);
   }
   // Here and not in the tests, which run beside each other.
   if (!isConsoleCurrent()) await buildConsole();

@@ -49,7 +49,7 @@ const SHARED_FOLDERS = [
   ["public", 0o2710],
 ] as const;
 /** One that nobody stopped ends by itself. */
-const LIFETIME_SECONDS = 300;
+const LIFETIME_SECONDS = 1800;
 
 export interface PostfixOptions {
   /** Where all mail goes, an SMTP server on loopback. */

@@ -122,7 +122,8 @@ export function keyRoutes(deps: KeyDeps): readonly Route[] {
       ...one,
       method: "DELETE",
       summary: "Revoke an API key",
-      description: "Without `X-MSYS-SUBACCOUNT` anybody's, with it only one of that (sub)account.",
+      description:
+        "Without `X-MSYS-SUBACCOUNT` anybody's, with it only one of that (sub)account, which must not be suspended then.",
       replies: { 204: undefined },
       handle: async (call) => {
         const { id, subaccountId = PRIMARY_ACCOUNT } = await findKey(call, deps);
@@ -148,7 +149,8 @@ export function checkKeyRequest(
 }
 
 /**
- * Makes a key and stores its hash. Throws `invalid_parameters` for a grant, address or subaccount that cannot be had.
+ * Makes a key and stores its hash. Throws `invalid_parameters` for a grant, address or subaccount that cannot be had, `forbidden` for a
+ * subaccount that is suspended or terminated.
  * Returns the key itself too: nobody can read it again.
  */
 export async function createApiKey(
@@ -156,8 +158,11 @@ export async function createApiKey(
   deps: KeyDeps,
 ): Promise<{ readonly key: string; readonly record: ApiKeyRecord }> {
   const subaccountId = request.subaccountId === PRIMARY_ACCOUNT ? undefined : request.subaccountId;
-  if (subaccountId !== undefined && (await deps.subaccounts.find(subaccountId)) === undefined) {
-    throw new AppError("invalid_parameters", `Subaccount ${subaccountId} does not exist`);
+  if (subaccountId !== undefined) {
+    const owner = await deps.subaccounts.find(subaccountId);
+    if (owner === undefined)
+      throw new AppError("invalid_parameters", `Subaccount ${subaccountId} does not exist`);
+    if (owner.status !== "active") throw new AppError("forbidden", "the subaccount is read-only");
   }
   const grants = checkKeyRequest(request, subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS);
   const key = newApiKey();

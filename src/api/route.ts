@@ -69,7 +69,10 @@ interface RouteDescription {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** It concerns the whole installation: `X-MSYS-SUBACCOUNT` changes nothing. */
+  /**
+   * It concerns the whole installation, or the caller alone: `X-MSYS-SUBACCOUNT` changes nothing, and a subaccount that is suspended may
+   * call it whatever its method is.
+   */
   readonly ignoresSubaccount?: true;
   readonly params?: readonly Parameter[];
   readonly query?: readonly Parameter[];

@@ -161,7 +161,6 @@ function register(app: FastifyInstance, route: Route, options: ApiOptions): void
       if (!isRaw) checkBody?.(body);
       const header = route.ignoresSubaccount ? undefined : headerOf(request, "x-msys-subaccount");
       const tenant = await resolveTenant(principal, header, {
-        // What is nobody's in particular, a session for one, a suspended subaccount's key may change.
         changes: route.method !== "GET" && !route.ignoresSubaccount,
         subaccounts: options.subaccounts,
       });

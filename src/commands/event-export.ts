@@ -59,13 +59,15 @@ async function writeNewFile(path: string, chunks: AsyncIterable<Uint8Array>): Pr
     const file = await open(part, "w", 0o600).catch((error: NodeJS.ErrnoException) => {
       throw new AppError("invalid_parameters", `${path} cannot be written: ${error.message}`);
     });
-    await pipeline(chunks, file.createWriteStream());
-    if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
-    await rename(part, path);
-  } catch (error) {
-    removePart();
-    if (error instanceof AppError) throw error;
-    throw new AppError("unavailable", `${path} cannot be written: ${reasonOf(error)}`, { cause: error });
+    try {
+      await pipeline(chunks, file.createWriteStream());
+      if (existsSync(path)) throw new AppError("invalid_parameters", `${path} is there already`);
+      await rename(part, path);
+    } catch (error) {
+      removePart();
+      if (error instanceof AppError) throw error;
+      throw new AppError("unavailable", `${path} cannot be written: ${reasonOf(error)}`, { cause: error });
+    }
   } finally {
     for (const signal of SIGNALS) process.off(signal, interrupted);
   }

@@ -29,13 +29,15 @@ export function localKeys(config: Config): Keys {
 
     revoke: (id) =>
       withStore(config, async (store) => {
-        if (!(await store.apiKeys.remove(id))) {
+        const key = await store.apiKeys.find(id);
+        if (key === undefined || !(await store.apiKeys.remove(id))) {
           throw new AppError("not_found", `There is no key with the id ${id}`);
         }
         await recordLocally(store, {
           command: "waypost keys revoke",
           action: "Revoke an API key",
           path: `${KEYS}/${id}`,
+          subaccountId: key.subaccountId,
         });
       }),
   };

@@ -11,8 +11,9 @@ export interface Column<Row> {
   readonly flexible?: true;
 }
 
+const LOST_OUTPUT: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO", "ERR_STREAM_DESTROYED"]);
 const GAP = "  ";
-/** Shortened to less, a name says nothing: `ali….com`. */
+/** Shortened to less, a name says nothing: `ali…om`. */
 const MIN_FLEXIBLE = 7;
 /** Where output goes that is no terminal: a file or a program, for which nothing is shortened. */
 const UNLIMITED = Number.POSITIVE_INFINITY;
@@ -132,15 +133,16 @@ export function complain(text: string): void {
 
 /**
  * A reader that has seen enough (`| head`) ends the command without an error. One that was told how far something is does not:
- * what has begun goes on to its end.
+ * what has begun goes on to its end. Nor does one whose terminal is closed (EIO): the signal that says so is what ends it, in its own way.
  */
 export function endWhenNobodyReads(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EIO") return;
     if (error.code !== "EPIPE") throw error;
     process.exit();
   });
   process.stderr.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+    if (!LOST_OUTPUT.has(error.code)) throw error;
   });
 }
 

@@ -126,6 +126,10 @@ onBothDatabases("subaccounts and their domains", (database) => {
     const { status, json } = await api.call("POST", PATH, { body: { domain: "new.acme.com" }, ...as(2) });
     assert.equal(status, 403);
     assert.deepEqual(json, { errors: [{ message: "Forbidden." }] });
+    const key = { label: "late", grants: ["tracking_domains/view"] };
+    const made = await api.call("POST", "/api/v1/keys", { body: { ...key, subaccount_id: 2 } });
+    assert.equal(made.status, 403);
+    assert.equal((await api.call("POST", "/api/v1/keys", { body: key, ...as(2) })).status, 403);
     await api.call("PUT", "/api/v1/subaccounts/2", { body: { status: "active" } });
   });
 

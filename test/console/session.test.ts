@@ -14,6 +14,7 @@ const BUILD = resolve(import.meta.dirname, "../../dist/console");
 /** What people wait for on their first visit. */
 const FIRST_LOAD_LIMIT_BYTES = 150 * 1024;
 const INTERACTIVE_WITHIN_MS = 1000;
+const BUSY_FACTOR = 5;
 
 suite("the console's session", () => {
   let browser: Browser;
@@ -53,7 +54,7 @@ suite("the console's session", () => {
     assert.ok(bytes < FIRST_LOAD_LIMIT_BYTES, `the first load has ${bytes} bytes`);
 
     // Once of many: the machine that tests run on does other things too.
-    const times: number[] = [];
+    const [times, work]: [number[], number[]] = [[], []];
     while (times.length < 20 && Math.min(...times) >= INTERACTIVE_WITHIN_MS) {
       await using tab = await openTab(browser, stage.url);
       const protocol = await tab.context.newCDPSession(tab.page);
@@ -62,12 +63,16 @@ suite("the console's session", () => {
       await tab.page.goto("/", { waitUntil: "commit" });
       await tab.page.getByLabel("API key").fill("x");
       const tookMs = performance.now() - begin;
-      // A machine that is busy all the time lets it wait: what the page itself has to do is what counts.
+      times.push(tookMs);
       const { metrics } = await protocol.send("Performance.getMetrics");
-      const work = metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.POSITIVE_INFINITY;
-      times.push(Math.min(tookMs, work * 1000));
+      work.push(
+        1000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.POSITIVE_INFINITY),
+      );
     }
-    assert.ok(Math.min(...times) < INTERACTIVE_WITHIN_MS, `it took ${times.map(Math.round)} ms`);
+    // A machine that is busy all the time lets it wait: then it is what the page itself has to do that is held to the second.
+    const took = `it took ${times.map(Math.round)} ms, ${work.map(Math.round)} of them its own`;
+    assert.ok(Math.min(...work) < INTERACTIVE_WITHIN_MS, took);
+    assert.ok(Math.min(...times) < INTERACTIVE_WITHIN_MS * BUSY_FACTOR, took);
   });
 
   test("a wrong key is refused in words, and the right one leads to the page that was asked for", async () => {

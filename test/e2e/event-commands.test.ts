@@ -215,6 +215,11 @@ test("all events are exported, to a program or to a new file that only its owner
   assert.equal(written.stderr, `The events are in ${file}\n`);
   assert.equal(readFileSync(file, "utf8").split("\r\n").length, MANY + 2);
   assert.equal(statSync(file).mode & 0o777, 0o600);
+  for (const nowhere of [join(file, "below"), join(installation.dataDir, "x".repeat(300))]) {
+    const failed = await installation.run("events", "export", "--output", nowhere);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /^\S+ cannot be written: [^\n]+\n$/);
+  }
   const again = await installation.run("events", "export", "--output", file);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /is there already/);

@@ -14,6 +14,7 @@ interface Entry {
   readonly action: string;
   readonly path: string;
   readonly fields: object;
+  readonly subaccount_id?: number;
 }
 
 async function auditTrail(waypost: WaypostProcess): Promise<readonly Entry[]> {
@@ -82,6 +83,10 @@ test("what is changed on the command line is in the audit trail, with the user o
       ["waypost keyring rotate", "keyring"],
       ["waypost keyring export", "keyring"],
     ],
+  );
+  assert.deepEqual(
+    local.slice(0, 2).map(({ subaccount_id: id }) => id),
+    [1, 1],
   );
   assert.deepEqual(local.at(-3)?.fields, { status: "suspended" });
   assert.deepEqual(local.at(-1)?.fields, {});

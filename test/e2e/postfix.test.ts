@@ -218,7 +218,10 @@ test("the message goes out as it came, and the log says why, when nobody wraps",
     assert.match(filtered(to).join("\n"), why);
   };
   rmSync(configFile());
-  await passesAsItCame("no-config@example.com", /status=sent .*not wrapped: .*cannot open/);
+  await passesAsItCame("no-config@example.com", /status=sent .*not wrapped: \S+ cannot be used/);
+  writeFileSync(configFile(), `WAYPOST_URL=http://127.0.0.1:9\nWAYPOST_API_KEY= ${KEY}\n`);
+  await passesAsItCame("wrong-config@example.com", /status=sent .*not wrapped: \S+ cannot be used/);
+  assert.ok(!filtered("wrong-config@example.com").join("\n").includes(KEY));
   configureFilter("http://127.0.0.1:9");
   await passesAsItCame("away@example.com", /status=sent .*not wrapped: curl: \(7\)/);
   configureFilter(`http://127.0.0.1:${installation.ports.api}/elsewhere`);

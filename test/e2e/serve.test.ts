@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { createTestDatabase } from "../postgres.ts";
-import { createInstallation } from "./waypost-process.ts";
+import { CLI, createInstallation } from "./waypost-process.ts";
 import { DOMAINS, KEY, until, wrappedLink } from "./wrapped-link.ts";
 
 const SECRET = "e2e-secret-that-is-long-enough-for-us";
@@ -179,6 +180,23 @@ test("keys and subaccounts are made, listed and ended from the command line", as
     /must be one of full/,
   );
   assert.match((await installation.run("subaccounts", "set-privacy", "9", "off")).stderr, /no subaccount 9/);
+});
+
+test("a server whose terminal is closed stops as it does when it is told to", async (t) => {
+  const installation = await createInstallation(t, { WAYPOST_API_KEY: KEY });
+  const result = join(installation.dataDir, "exit-code");
+  // As an interactive shell does: it tells what it has started.
+  const told = 'trap "kill -HUP $server" HUP; wait $server; wait $server; echo $?';
+  const serve = `"${process.execPath}" "${CLI}" serve & server=$!; ${told} > "${result}"`;
+  const terminal = spawn("script", ["--quiet", "--command", serve, "/dev/null"], {
+    env: { ...installation.environment, TERM: "xterm" },
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  const isReady = () => fetch(`http://127.0.0.1:${installation.ports.ops}/readyz`).then(({ ok }) => ok);
+  await until(() => isReady().catch(() => false), "it is ready");
+  terminal.kill("SIGKILL");
+  await until(async () => existsSync(result) && readFileSync(result, "utf8") !== "", "it has ended");
+  assert.equal(readFileSync(result, "utf8"), "0\n");
 });
 
 test("check-config says what is in force without secrets, and all that is wrong at once", async (t) => {

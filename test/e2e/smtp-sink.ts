@@ -16,8 +16,6 @@ export interface ReceivedMail {
 export interface SmtpSink {
   readonly port: number;
   readonly url: string;
-  /** Everything taken so far, in this order. */
-  readonly mails: readonly ReceivedMail[];
   /** The first mail to this address, when it has come. */
   mailTo(address: string): Promise<ReceivedMail>;
 }
@@ -34,7 +32,6 @@ export async function startSmtpSink(t: Scope): Promise<SmtpSink> {
   return {
     port,
     url: `smtp://127.0.0.1:${port}`,
-    mails,
     mailTo: async (address) => {
       await until(async () => mails.some(({ to }) => to === address), `a mail to ${address} arrives`);
       return mails.find(({ to }) => to === address) ?? { from: "", to: "", message: "" };

@@ -15,6 +15,8 @@ import { createInstallation, type Installation, TARGET, TENANT } from "./install
 const HEADERS_TIMEOUT_MS = 1000;
 /** With its defaults the edge waits for longer. */
 const IN_TIME_MS = 9000;
+/** Two seconds and three, as the worker has them, and what a busy machine adds. */
+const STOPS_WITHIN_MS = 8000;
 const MAX_CONNECTIONS = 40;
 const FILES_ASKED_FOR = 100;
 
@@ -283,7 +285,7 @@ test("stopping ends tunnels that were refused behind replies that nobody reads",
   await sleep(300);
   const startedMs = performance.now();
   await stopped.stop();
-  assert.ok(performance.now() - startedMs < IN_TIME_MS);
+  assert.ok(performance.now() - startedMs < STOPS_WITHIN_MS);
   for (const socket of sockets) socket.destroy();
 });
 
