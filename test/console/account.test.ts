@@ -33,11 +33,14 @@ suite("keys, subaccounts, the audit trail and settings in the console", () => {
   });
 
   test("a key is made for a subaccount, works, is shown once, and is revoked", async () => {
+    await set.stage.waypost.call("POST", "/api/v1/subaccounts", { body: { name: "Corner Shop" } });
     await using tab = await open("/keys");
     const { page } = tab;
     await page.getByRole("button", { name: "Make a key" }).click();
     await page.getByLabel("Label").fill("Reader");
-    await page.getByLabel("Owner").selectOption({ label: "Harbour Books (1)" });
+    await page.getByLabel("Owner").selectOption({ label: "Corner Shop (2)" });
+    // It is suspended.
+    assert.equal(await page.getByRole("option", { name: "Harbour Books (1)" }).count(), 0);
     assert.equal(await page.getByLabel("See who changed what").count(), 0);
     await page.getByLabel("See tracking domains").check();
     await page.getByLabel("Usable from").fill("not an address");

@@ -123,14 +123,16 @@ function NewKeyForm({
 function OwnerField({ owner, onOwner }: { readonly owner: number; readonly onOwner: (id: number) => void }) {
   const { data: subaccounts } = useSubaccounts();
   const ownerName = useOwnerName();
-  if (subaccounts === undefined || subaccounts.length === 0) return null;
+  // One that is suspended gets none.
+  const active = subaccounts?.filter(({ status }) => status === "active") ?? [];
+  if (active.length === 0) return null;
   return (
     <SelectField
       label="Owner"
       help="A subaccount's key sees and changes what is the subaccount's, and nothing else."
       value={owner}
       onChange={(event) => onOwner(Number(event.target.value))}
-      choices={[0, ...subaccounts.map(({ id }) => id)].map((id) => ({
+      choices={[0, ...active.map(({ id }) => id)].map((id) => ({
         value: String(id),
         label: ownerName(id),
       }))}
