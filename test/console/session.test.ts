@@ -206,7 +206,11 @@ function change({ waypost }: Stage, statement: string): void {
 }
 
 test("while Waypost is down the console says so, and goes on by itself once it is back", async (t) => {
-  const installation = await createInstallation(t, { WAYPOST_API_KEY: FIRST_KEY, WAYPOST_EDGE_WORKERS: "1" });
+  const installation = await createInstallation(t, {
+    WAYPOST_API_KEY: FIRST_KEY,
+    WAYPOST_EDGE_WORKERS: "1",
+    WAYPOST_CNAME_TARGET: "edge.waypost.example",
+  });
   const first = await installation.serve();
   await first.call("POST", "/api/v1/tracking-domains", {
     body: { domain: "click.acme.com" },
