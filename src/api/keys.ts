@@ -8,7 +8,7 @@ import { MAX_SUBACCOUNT_ID, PRIMARY_ACCOUNT, type SubaccountId } from "../domain
 import { hashApiKey, newApiKey, shortApiKey } from "./api-key.ts";
 import type { ApiKeyRecord } from "./authentication.ts";
 import { oneOf } from "./openapi.ts";
-import type { SubaccountReader, Tenant } from "./principal.ts";
+import { requireSubaccount, type SubaccountReader, type Tenant } from "./principal.ts";
 import { type Call, type Reply, type Route, results, route, routeWithBody } from "./route.ts";
 
 export interface NewApiKey {
@@ -158,12 +158,7 @@ export async function createApiKey(
   deps: KeyDeps,
 ): Promise<{ readonly key: string; readonly record: ApiKeyRecord }> {
   const subaccountId = request.subaccountId === PRIMARY_ACCOUNT ? undefined : request.subaccountId;
-  if (subaccountId !== undefined) {
-    const owner = await deps.subaccounts.find(subaccountId);
-    if (owner === undefined)
-      throw new AppError("invalid_parameters", `Subaccount ${subaccountId} does not exist`);
-    if (owner.status !== "active") throw new AppError("forbidden", "the subaccount is read-only");
-  }
+  if (subaccountId !== undefined) await requireSubaccount(subaccountId, { ...deps, changes: true });
   const grants = checkKeyRequest(request, subaccountId === undefined ? GRANTS : SUBACCOUNT_GRANTS);
   const key = newApiKey();
   const record = await deps.apiKeys.create(

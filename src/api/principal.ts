@@ -45,14 +45,19 @@ export async function resolveTenant(
 ): Promise<Tenant> {
   const id = principal.subaccountId ?? parseSubaccountHeader(header);
   if (id === undefined) return { read: "all", write: PRIMARY_ACCOUNT };
-  if (id !== PRIMARY_ACCOUNT) {
-    const subaccount = await request.subaccounts.find(id);
-    if (subaccount === undefined) throw new AppError("invalid_parameters", `Subaccount ${id} does not exist`);
-    if (request.changes && subaccount.status !== "active") {
-      throw new AppError("forbidden", "the subaccount is read-only");
-    }
-  }
+  if (id !== PRIMARY_ACCOUNT) await requireSubaccount(id, request);
   return { read: id, write: id };
+}
+
+/** Throws `invalid_parameters` when there is none of that number, `forbidden` for changes in one that is not active. */
+export async function requireSubaccount(
+  id: SubaccountId,
+  { changes, subaccounts }: { readonly changes: boolean; readonly subaccounts: SubaccountReader },
+): Promise<void> {
+  const subaccount = await subaccounts.find(id);
+  if (subaccount === undefined) throw new AppError("invalid_parameters", `Subaccount ${id} does not exist`);
+  if (changes && subaccount.status !== "active")
+    throw new AppError("forbidden", "the subaccount is read-only");
 }
 
 /** What the filter asks for, as far as the caller may see it. */
