@@ -6,10 +6,12 @@
  * A listener for the end of every connection would cost a new one 7 µs, a tenth of it all (measured: docs/edge-performance.md).
  * So the open ones are counted from time to time, and those that came since then are added.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
 
-export interface Crowd {
+import { OldestFirst, type Place } from "./oldest-first.ts";
+
+export interface CrowdOptions {
   readonly server: Server;
   /** `secureConnection` for one that speaks TLS: handshakes have a limit of their own (`handshakes.ts`). */
   readonly event: "connection" | "secureConnection";
@@ -17,37 +19,56 @@ export interface Crowd {
   readonly onDropped: () => void;
 }
 
-const COUNT_INTERVAL_MS = 100;
+export interface Crowd {
+  /** To be called for each request. Whether its connection may stay open after the reply. */
+  hasAsked(socket: Socket): boolean;
+}
 
-export function limitCrowd({ server, event, maxConnections, onDropped }: Crowd): void {
+const COUNT_INTERVAL_MS = 100;
+const SILENT = Symbol("place among the connections that have not asked for anything");
+
+/** A `Map` from sockets to places would keep them alive as a `Set` of them does (`oldest-first.ts`). */
+interface CountedSocket extends Socket {
+  [SILENT]?: Place<CountedSocket>;
+}
+
+export function limitCrowd({ server, event, maxConnections, onDropped }: CrowdOptions): Crowd {
   const half = Math.ceil(maxConnections / 2);
   /** Never fewer than there are. */
   let open = 0;
-  /** The oldest first. Some may have ended since the last count. */
-  const silent = new Set<Socket>();
-  server.on(event, (socket: Socket) => {
+  /** Some may have ended since the last count. */
+  const silent = new OldestFirst<CountedSocket>();
+  server.on(event, (socket: CountedSocket) => {
     open += 1;
-    silent.add(socket);
+    socket[SILENT] = silent.add(socket);
     if (silent.size > half && endOldest(silent, half)) onDropped();
   });
-  server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    silent.delete(socket);
-    if (open > half) response.shouldKeepAlive = false;
-  });
   const count = setInterval(() => {
-    for (const socket of silent) if (socket.destroyed) silent.delete(socket);
+    for (const socket of silent) if (socket.destroyed) leave(silent, socket);
     server.getConnections((_error, connections) => {
       open = connections;
     });
   }, COUNT_INTERVAL_MS).unref();
   server.once("close", () => clearInterval(count));
+  return {
+    hasAsked: (socket: CountedSocket) => {
+      leave(silent, socket);
+      return open <= half;
+    },
+  };
+}
+
+function leave(silent: OldestFirst<CountedSocket>, socket: CountedSocket): void {
+  const place = socket[SILENT];
+  if (place === undefined) return;
+  silent.remove(place);
 }
 
 /** Unless enough of them have ended by themselves. */
-function endOldest(silent: Set<Socket>, half: number): boolean {
+function endOldest(silent: OldestFirst<CountedSocket>, half: number): boolean {
   for (const socket of silent) {
     if (silent.size <= half) return false;
-    silent.delete(socket);
+    leave(silent, socket);
     if (socket.destroyed) continue;
     socket.destroy();
     return true;

@@ -6,28 +6,36 @@
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
 
+import { OldestFirst, type Place } from "./oldest-first.ts";
+
 export interface Handshakes {
   /** Ends those that are still under way. */
   endAll(): void;
 }
 
 export function limitHandshakes(server: Server, max: number, onDropped: () => void): Handshakes {
-  // By the client's address and port, which is all that a connection and TLS on it have in common. The oldest come first.
-  const pending = new Map<string, Socket>();
+  const pending = new OldestFirst<Socket>();
+  // By the client's address and port, which is all that a connection and TLS on it have in common.
+  const places = new Map<string, Place<Socket>>();
+  const leave = (peer: string, place = places.get(peer)): void => {
+    if (place === undefined) return;
+    pending.remove(place);
+    if (places.get(peer) === place) places.delete(peer);
+  };
   server.on("connection", (socket: Socket) => {
     const peer = peerOf(socket);
-    pending.set(peer, socket);
-    socket.once("close", () => {
-      if (pending.get(peer) === socket) pending.delete(peer);
-    });
+    const place = pending.add(socket);
+    places.set(peer, place);
+    socket.once("close", () => leave(peer, place));
     if (pending.size <= max) return;
     onDropped();
-    pending.values().next().value?.destroy();
+    const [oldest] = pending;
+    oldest?.destroy();
   });
-  server.on("secureConnection", (socket) => pending.delete(peerOf(socket)));
+  server.on("secureConnection", (socket) => leave(peerOf(socket)));
   return {
     endAll: () => {
-      for (const socket of pending.values()) socket.destroy();
+      for (const socket of pending) socket.destroy();
     },
   };
 }

@@ -4,8 +4,10 @@
 import {
   createServer as createHttpServer,
   type Server as HttpServer,
+  type IncomingMessage,
   type RequestListener,
   type ServerOptions,
+  type ServerResponse,
 } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -107,13 +109,16 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
   server.maxHeadersCount = limits.maxHeaders;
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   server.maxConnections = limits.maxConnections;
-  limitCrowd({
+  const crowd = limitCrowd({
     server,
     event: options.tls === undefined ? "connection" : "secureConnection",
     maxConnections: limits.maxConnections,
     onDropped: () => {
       options.counters.droppedConnections += 1;
     },
+  });
+  server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    if (!crowd.hasAsked(socket)) response.shouldKeepAlive = false;
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
     refuseClient(error, socket, options.counters),
