@@ -1,11 +1,12 @@
 /** Performs what `decide` says: record, then reply once the event is durable, or at the deadline. */
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { BlockList } from "node:net";
 
 import type { LinkToken } from "../token/link-token.ts";
 import type { EdgeCounters } from "./counters.ts";
 import { createDeadlines, type Waiting } from "./deadlines.ts";
 import { type Decision, decide } from "./decide.ts";
+import type { EdgeHandler, Exchange } from "./exchange.ts";
 import { type ClientFacts, clientFacts } from "./forwarded.ts";
 import { LIMITED_REPLY, NOT_READY_REPLY, type Reply, type ReplyKind, replyTo } from "./replies.ts";
 import { requestPurpose } from "./request-purpose.ts";
@@ -20,8 +21,6 @@ export interface EdgeHandlerDeps {
   readonly counters: EdgeCounters;
   readonly now: () => number;
   readonly commitDeadlineMs: number;
-  /** For a client that doesn't read its reply. */
-  readonly silenceTimeoutMs: number;
   readonly trustedProxies?: BlockList;
   /** False for an address that asked too often. */
   readonly isWithinLimit?: (address: string, nowMs: number) => boolean;
@@ -33,33 +32,29 @@ export interface EdgeHandlerDeps {
 const MAX_USER_AGENT_CHARS = 1024;
 const MAX_ACCEPT_LANGUAGE_CHARS = 256;
 
-export function createEdgeHandler(deps: EdgeHandlerDeps): RequestListener {
+export function createEdgeHandler(deps: EdgeHandlerDeps): EdgeHandler {
   const answerWhenDurable = createDurableAnswers(deps);
-  return (request, response) => {
+  return (exchange) => {
     const nowMs = deps.now();
-    const { path, targetHost } = splitTarget(request.url ?? "/");
-    const client = clientFacts(
-      { headers: request.headers, targetHost, peerAddress: request.socket.remoteAddress },
-      deps.trustedProxies,
-    );
+    const { method, headers, peerAddress } = exchange;
+    const { path, targetHost } = splitTarget(exchange.target);
+    const client = clientFacts({ headers, targetHost, peerAddress }, deps.trustedProxies);
     const isWithinLimit = deps.isWithinLimit?.(client.ipAddress ?? "", nowMs) ?? true;
-    if (!isWithinLimit) return answer(deps, { request, response, kind: "limited", reply: LIMITED_REPLY });
+    if (!isWithinLimit) return answer(deps, { exchange, kind: "limited", reply: LIMITED_REPLY });
     const snapshot = deps.snapshot();
-    if (snapshot === undefined)
-      return answer(deps, { request, response, kind: "not_ready", reply: NOT_READY_REPLY });
+    if (snapshot === undefined) return answer(deps, { exchange, kind: "not_ready", reply: NOT_READY_REPLY });
 
-    const decision = decide({ method: request.method ?? "GET", host: client.host, path }, snapshot, nowMs);
+    const decision = decide({ method, host: client.host, path }, snapshot, nowMs);
     if (decision.reply === "not_found") deps.counters.rejections[decision.reason] += 1;
-    const exchange = { request, response, kind: decision.reply, reply: replyTo(decision) };
+    const answerable = { exchange, kind: decision.reply, reply: replyTo(decision) };
     const link = recordedLink(decision);
-    if (link === undefined) return answer(deps, exchange);
-    answerWhenDurable(exchange, deps.record(observedEvent(link, request, client, nowMs)), nowMs);
+    if (link === undefined) return answer(deps, answerable);
+    answerWhenDurable(answerable, deps.record(observedEvent(link, headers, client, nowMs)), nowMs);
   };
 }
 
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+interface Answerable {
+  readonly exchange: Exchange;
   readonly kind: ReplyKind;
   readonly reply: Reply;
 }
@@ -70,18 +65,18 @@ interface Exchange {
  */
 function createDurableAnswers(
   deps: EdgeHandlerDeps,
-): (exchange: Exchange, outcome: Promise<RecordOutcome>, nowMs: number) => void {
-  const deadlines = createDeadlines<Exchange[]>(deps.commitDeadlineMs, (exchanges) => {
-    deps.counters.lateCommits += exchanges.length;
-    for (const exchange of exchanges) answer(deps, exchange);
+): (answerable: Answerable, outcome: Promise<RecordOutcome>, nowMs: number) => void {
+  const deadlines = createDeadlines<Answerable[]>(deps.commitDeadlineMs, (late) => {
+    deps.counters.lateCommits += late.length;
+    for (const answerable of late) answer(deps, answerable);
   });
-  let last: { outcome: Promise<RecordOutcome>; nowMs: number; waiting: Waiting<Exchange[]> } | undefined;
-  return (exchange, outcome, nowMs) => {
+  let last: { outcome: Promise<RecordOutcome>; nowMs: number; waiting: Waiting<Answerable[]> } | undefined;
+  return (answerable, outcome, nowMs) => {
     if (last?.outcome === outcome && last.nowMs === nowMs && last.waiting.thing !== undefined) {
-      last.waiting.thing.push(exchange);
+      last.waiting.thing.push(answerable);
       return;
     }
-    const waiting = deadlines.add([exchange]);
+    const waiting = deadlines.add([answerable]);
     last = { outcome, nowMs, waiting };
     void outcome.then(() => {
       for (const inTime of deadlines.take(waiting) ?? []) answer(deps, inTime);
@@ -89,18 +84,9 @@ function createDurableAnswers(
   };
 }
 
-function answer(deps: EdgeHandlerDeps, { request, response, kind, reply }: Exchange): void {
+function answer(deps: EdgeHandlerDeps, { exchange, kind, reply }: Answerable): void {
   deps.counters.replies[kind] += 1;
-  const isLast = hasBody(request);
-  if (isLast || deps.isStopping()) response.shouldKeepAlive = false;
-  response.writeHead(reply.status, reply.headers);
-  // A body is never read: the connection ends instead.
-  if (isLast) response.once("finish", () => request.socket.destroySoon());
-  response.end(request.method === "HEAD" ? undefined : reply.body);
-  // Behind an earlier reply, or larger than what the system takes: then it is up to the client when it goes. Node sets its own
-  // time limit for the next request once it has gone.
-  if (response.socket === null || response.socket.writableLength > 0)
-    request.socket.setTimeout(deps.silenceTimeoutMs);
+  exchange.answer(reply, deps.isStopping());
 }
 
 function recordedLink(decision: Decision): LinkToken | undefined {
@@ -109,11 +95,10 @@ function recordedLink(decision: Decision): LinkToken | undefined {
 
 function observedEvent(
   link: LinkToken,
-  request: IncomingMessage,
+  headers: IncomingHttpHeaders,
   client: ClientFacts,
   timestampMs: number,
 ): ObservedEvent {
-  const { headers } = request;
   const click = "target" in link ? link : undefined;
   return {
     type: link.type,
@@ -137,9 +122,4 @@ function splitTarget(target: string): { readonly path: string; readonly targetHo
   if (target.startsWith("/")) return { path: target, targetHost: undefined };
   const [, authority, path] = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(target) ?? [];
   return { path: path ?? target, targetHost: authority };
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  const { "content-length": length, "transfer-encoding": encoding } = request.headers;
-  return encoding !== undefined || (length !== undefined && length !== "0");
 }

@@ -1,14 +1,7 @@
 /**
  * The edge's HTTP server: limits that keep one client's memory and time small, and a stop that loses nothing.
  */
-import {
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type ServerOptions,
-  type ServerResponse,
-} from "node:http";
+import { createServer as createHttpServer, type Server as HttpServer, type ServerOptions } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { Server as NetServer } from "node:net";
@@ -17,8 +10,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TLSSocket, TlsOptions } from "node:tls";
 
 import type { ClientErrorKind, EdgeCounters } from "./counters.ts";
-import { limitCrowd } from "./crowd.ts";
+import { type Crowd, limitCrowd } from "./crowd.ts";
+import { type EdgeHandler, nodeExchange } from "./exchange.ts";
 import { type Handshakes, limitHandshakes } from "./handshakes.ts";
+import { answerPlainRequests, type PlainConnections } from "./plain-connections.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -27,7 +22,7 @@ export interface ListenAddress {
 
 export interface EdgeServerOptions {
   readonly listen: ListenAddress;
-  readonly handler: RequestListener;
+  readonly handler: EdgeHandler;
   readonly counters: EdgeCounters;
   readonly limits?: Partial<EdgeLimits>;
   /** HTTPS instead of HTTP. */
@@ -55,7 +50,7 @@ export interface EdgeLimits {
   readonly maxHandshakes: number;
 }
 
-export const EDGE_LIMITS: EdgeLimits = {
+const EDGE_LIMITS: EdgeLimits = {
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 100,
   headersTimeoutMs: 10_000,
@@ -93,8 +88,38 @@ const CLIENT_ERROR_STATUS = {
 
 /** Resolves once it listens; rejects with the operating system's reason. Workers share the port (`SO_REUSEPORT`). */
 export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeServer> {
+  const { handler, counters } = options;
   const limits = { ...EDGE_LIMITS, ...options.limits };
-  const { server, handshakes } = createServer(options, limits, {
+  const { server, event, handOver, handshakes } = createServer(options, limits);
+  server.maxConnections = limits.maxConnections;
+  const onDropped = (): void => {
+    counters.droppedConnections += 1;
+  };
+  server.on("drop", onDropped);
+  const crowd = limitCrowd({ server, event, maxConnections: limits.maxConnections, onDropped });
+  const refuse = (error: NodeJS.ErrnoException, socket: Socket): void =>
+    refuseClient(error, socket, counters);
+  const plain = answerPlainRequests({ server, event, handOver, handler, crowd, limits, refuse });
+  answerOtherRequests(server, options, limits, crowd);
+  server.on("clientError", refuse);
+  await listen(server, options.listen);
+  const { address, port } = server.address() as AddressInfo;
+  const stop = (idleMs: number): Promise<void> => stopServer({ server, plain, handshakes }, idleMs);
+  return { address: { host: address, port }, server, stop };
+}
+
+interface CreatedServer {
+  readonly server: Server;
+  /** What says that a connection can be read. */
+  readonly event: "connection" | "secureConnection";
+  /** Makes a connection one of Node's HTTP server, which gets none by itself. */
+  readonly handOver: (socket: Socket) => void;
+  /** Of one that speaks TLS. */
+  readonly handshakes?: Handshakes;
+}
+
+function createServer({ counters, tls }: EdgeServerOptions, limits: EdgeLimits): CreatedServer {
+  const options: ServerOptions = {
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -102,56 +127,14 @@ export async function startEdgeServer(options: EdgeServerOptions): Promise<EdgeS
     connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
     // Requests without a body, which is all that are answered, then need no stream that ends.
     optimizeEmptyRequests: true,
-  });
-  // A client may end its side once it has asked (RFC 9293, 3.6); Node would end ours too, before the reply. Not in its documentation,
-  // nor in its types: test/edge/hostile.test.ts would tell if it went.
-  Object.assign(server, { httpAllowHalfOpen: true });
-  server.maxHeadersCount = limits.maxHeaders;
-  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
-  server.maxConnections = limits.maxConnections;
-  const crowd = limitCrowd({
-    server,
-    event: options.tls === undefined ? "connection" : "secureConnection",
-    maxConnections: limits.maxConnections,
-    onDropped: () => {
-      options.counters.droppedConnections += 1;
-    },
-  });
-  server.prependListener("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-    if (!crowd.hasAsked(socket)) response.shouldKeepAlive = false;
-  });
-  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) =>
-    refuseClient(error, socket, options.counters),
-  );
-  // Without listeners Node would invite the body ("100 Continue"), which is never read, or answer 417 by itself.
-  for (const expectation of ["checkContinue", "checkExpectation"]) {
-    server.on(expectation, (request, response) => server.emit("request", request, response));
+  };
+  if (tls === undefined) {
+    const server = createHttpServer(options);
+    return { server, event: "connection", handOver: takeListener(server, "connection") };
   }
-  // Node refuses further requests of a connection by itself, with replies that the handler doesn't see.
-  server.on("dropRequest", (_request, socket: Socket) => socket.setTimeout(limits.silenceTimeoutMs));
-  // Without a listener Node would end the connection without a word.
-  server.on("connect", (_request, socket: Socket) => refuseTunnel(socket, options.counters));
-  server.on("drop", () => {
-    options.counters.droppedConnections += 1;
-  });
-  await listen(server, options.listen);
-  const { address, port } = server.address() as AddressInfo;
-  return { address: { host: address, port }, server, stop: (idleMs) => stop(server, handshakes, idleMs) };
-}
-
-interface CreatedServer {
-  readonly server: Server;
-  /** Of one that speaks TLS. */
-  readonly handshakes?: Handshakes;
-}
-
-function createServer(
-  { handler, counters, tls }: EdgeServerOptions,
-  { handshakeTimeoutMs, maxHandshakes }: EdgeLimits,
-  options: ServerOptions,
-): CreatedServer {
-  if (tls === undefined) return { server: createHttpServer(options, handler) };
-  const server = createHttpsServer({ ...options, ...tls, handshakeTimeout: handshakeTimeoutMs }, handler);
+  const { handshakeTimeoutMs, maxHandshakes } = limits;
+  const server = createHttpsServer({ ...options, ...tls, handshakeTimeout: handshakeTimeoutMs });
+  const handOver = takeListener(server, "secureConnection");
   server.on("secureConnection", (socket: TLSSocket) => {
     // As Node has it on connections without TLS. As an option it would keep those that end in the middle of a handshake, too.
     socket.allowHalfOpen = true;
@@ -168,7 +151,41 @@ function createServer(
   const handshakes = limitHandshakes(server, maxHandshakes, () => {
     counters.droppedConnections += 1;
   });
-  return { server, handshakes };
+  return { server, event: "secureConnection", handOver, handshakes };
+}
+
+/** Node's own, which is the only one of a new server. To be called by hand it is part of Node's documentation ("connection", http.Server). */
+function takeListener(server: Server, event: string): (socket: Socket) => void {
+  const [listener, ...others] = server.listeners(event);
+  if (listener === undefined || others.length > 0) throw new Error(`not one listener for "${event}"`);
+  server.removeAllListeners(event);
+  return (socket) => listener.call(server, socket);
+}
+
+/** Those that are no plain ones, and all others of their connections, by Node's HTTP server. */
+function answerOtherRequests(
+  server: Server,
+  { handler, counters }: EdgeServerOptions,
+  limits: EdgeLimits,
+  crowd: Crowd,
+): void {
+  // A client may end its side once it has asked (RFC 9293, 3.6); Node would end ours too, before the reply. Not in its documentation,
+  // nor in its types: test/edge/hostile.test.ts would tell if it went.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.maxHeadersCount = limits.maxHeaders;
+  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
+  server.on("request", (request, response) => {
+    if (!crowd.hasAsked(request.socket)) response.shouldKeepAlive = false;
+    handler(nodeExchange(request, response, limits.silenceTimeoutMs));
+  });
+  // Without listeners Node would invite the body ("100 Continue"), which is never read, or answer 417 by itself.
+  for (const expectation of ["checkContinue", "checkExpectation"]) {
+    server.on(expectation, (request, response) => server.emit("request", request, response));
+  }
+  // Node refuses further requests of a connection by itself, with replies that the handler doesn't see.
+  server.on("dropRequest", (_request, socket: Socket) => socket.setTimeout(limits.silenceTimeoutMs));
+  // Without a listener Node would end the connection without a word.
+  server.on("connect", (_request, socket: Socket) => refuseTunnel(socket, counters));
 }
 
 async function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
@@ -181,14 +198,24 @@ async function listen(server: Server, { host, port }: ListenAddress): Promise<vo
   server.off("error", reject);
 }
 
-async function stop(server: Server, handshakes: Handshakes | undefined, idleMs: number): Promise<void> {
+interface Stoppable {
+  readonly server: Server;
+  readonly plain: PlainConnections;
+  readonly handshakes: Handshakes | undefined;
+}
+
+async function stopServer({ server, plain, handshakes }: Stoppable, idleMs: number): Promise<void> {
   await acceptWaitingConnections(server);
   const { promise, resolve } = Promise.withResolvers<void>();
   // http.Server's close() would end idle connections at once, under the request that a client is just sending
   // on one. net.Server's only stops listening, and calls back when the last connection has ended.
   NetServer.prototype.close.call(server, () => resolve());
-  const idle = setTimeout(() => server.closeIdleConnections(), idleMs);
+  const idle = setTimeout(() => {
+    plain.endIdle();
+    server.closeIdleConnections();
+  }, idleMs);
   const rest = setTimeout(() => {
+    plain.endAll();
     server.closeAllConnections();
     handshakes?.endAll();
   }, 2 * idleMs);

@@ -1,18 +1,12 @@
 /** One edge worker: snapshot, spool and server joined. `edge-process.ts` makes a process of it. */
-import type { RequestListener } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 
 import { addressList } from "../domain/address-list.ts";
 import { createAddressLimit } from "./address-limit.ts";
 import { createCounters, type EdgeCounters, type EdgeCounts } from "./counters.ts";
+import type { EdgeHandler } from "./exchange.ts";
 import { createEdgeHandler } from "./handler.ts";
-import {
-  EDGE_LIMITS,
-  type EdgeLimits,
-  type EdgeServer,
-  type ListenAddress,
-  startEdgeServer,
-} from "./server.ts";
+import { type EdgeLimits, type EdgeServer, type ListenAddress, startEdgeServer } from "./server.ts";
 import { followSnapshot, type SnapshotFollower } from "./snapshot-follower.ts";
 import type { SlotRange } from "./spool-slot.ts";
 import { Spools, type SpoolsStats } from "./spools.ts";
@@ -112,7 +106,6 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
     counters,
     now: Date.now,
     commitDeadlineMs: options.commitDeadlineMs,
-    silenceTimeoutMs: options.limits?.silenceTimeoutMs ?? EDGE_LIMITS.silenceTimeoutMs,
     ...(options.trustedProxies.length > 0 ? { trustedProxies: addressList(options.trustedProxies) } : {}),
     ...(options.maxRequestsPerAddress === undefined
       ? {}
@@ -137,7 +130,7 @@ export async function startEdgeWorker(options: EdgeOptions): Promise<EdgeWorker>
 
 interface TlsParts {
   readonly options: EdgeOptions;
-  readonly handler: RequestListener;
+  readonly handler: EdgeHandler;
   readonly counters: EdgeCounters;
   readonly follower: SnapshotFollower;
 }

@@ -20,21 +20,32 @@ export async function openSocket(port: number): Promise<Socket> {
   return socket;
 }
 
-/** What a connection is opened with, and the moment when the server, in this process, is done with it: a client that doesn't read hears nothing of that. */
+export interface Watched<Client extends Socket> {
+  readonly socket: Client;
+  /** Its other end. */
+  readonly accepted: Promise<Socket>;
+  /** When the server is done with it: a client that doesn't read hears nothing of that. */
+  readonly cutOff: Promise<unknown>;
+}
+
+/** A connection to a server in this process. */
 export async function openWatched<Client extends Socket>(
   port: number,
   open: (port: number) => Promise<Client>,
-): Promise<{ readonly socket: Client; readonly cutOff: Promise<unknown> }> {
+): Promise<Watched<Client>> {
+  const { promise: accepted, resolve: accept } = Promise.withResolvers<Socket>();
   const { promise: cutOff, resolve } = Promise.withResolvers<void>();
-  const accepted = (message: unknown): void => {
+  const onAccepted = (message: unknown): void => {
     const { socket } = message as { readonly socket: Socket };
-    if (socket.localPort === port) socket.once("close", () => resolve());
+    if (socket.localPort !== port) return;
+    accept(socket);
+    socket.once("close", () => resolve());
   };
-  subscribe("net.server.socket", accepted);
+  subscribe("net.server.socket", onAccepted);
   try {
-    return { socket: await open(port), cutOff };
+    return { socket: await open(port), accepted, cutOff };
   } finally {
-    unsubscribe("net.server.socket", accepted);
+    unsubscribe("net.server.socket", onAccepted);
   }
 }
 

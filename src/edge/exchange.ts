@@ -1,0 +1,46 @@
+/** A request and its reply, whoever read the request from its connection: `plain-connections.ts`, or Node's HTTP server. */
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+
+import type { Reply } from "./replies.ts";
+
+export interface Exchange {
+  readonly method: string;
+  /** The request target as it came. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly peerAddress: string | undefined;
+  /** To be called once. With `isLast` the connection ends behind the reply. */
+  answer(reply: Reply, isLast: boolean): void;
+}
+
+export type EdgeHandler = (exchange: Exchange) => void;
+
+/** One that Node's HTTP server has read. A client that doesn't read its reply is cut off after `silenceTimeoutMs`. */
+export function nodeExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  silenceTimeoutMs: number,
+): Exchange {
+  const { socket, method = "GET", url: target = "/", headers } = request;
+  return {
+    method,
+    target,
+    headers,
+    peerAddress: socket.remoteAddress,
+    answer: (reply, isLast) => {
+      // A body is never read: the connection ends instead.
+      const isUnread = hasBody(headers);
+      if (isLast || isUnread) response.shouldKeepAlive = false;
+      response.writeHead(reply.status, reply.headers);
+      if (isUnread) response.once("finish", () => socket.destroySoon());
+      response.end(method === "HEAD" ? undefined : reply.body);
+      // Behind an earlier reply, or larger than what the system takes: then it is up to the client when it goes. Node sets its own
+      // time limit for the next request once it has gone.
+      if (response.socket === null || response.socket.writableLength > 0) socket.setTimeout(silenceTimeoutMs);
+    },
+  };
+}
+
+function hasBody({ "content-length": length, "transfer-encoding": encoding }: IncomingHttpHeaders): boolean {
+  return encoding !== undefined || (length !== undefined && length !== "0");
+}
