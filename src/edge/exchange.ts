@@ -1,13 +1,17 @@
 /** A request and its reply, whoever read the request from its connection: `plain-connections.ts`, or Node's HTTP server. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 
+import type { PlainHeaders } from "./plain-request.ts";
 import type { Reply } from "./replies.ts";
+
+/** The fields that there are of every request, whoever has read it. */
+export type RequestHeaders = { readonly [Name in keyof PlainHeaders]?: IncomingHttpHeaders[Name] };
 
 export interface Exchange {
   readonly method: string;
   /** The request target as it came. */
   readonly target: string;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: RequestHeaders;
   readonly peerAddress: string | undefined;
   /** To be called once. With `isLast` the connection ends behind the reply. */
   answer(reply: Reply, isLast: boolean): void;

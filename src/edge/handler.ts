@@ -1,12 +1,11 @@
 /** Performs what `decide` says: record, then reply once the event is durable, or at the deadline. */
-import type { IncomingHttpHeaders } from "node:http";
 import type { BlockList } from "node:net";
 
 import type { LinkToken } from "../token/link-token.ts";
 import type { EdgeCounters } from "./counters.ts";
 import { createDeadlines, type Waiting } from "./deadlines.ts";
 import { type Decision, decide } from "./decide.ts";
-import type { EdgeHandler, Exchange } from "./exchange.ts";
+import type { EdgeHandler, Exchange, RequestHeaders } from "./exchange.ts";
 import { type ClientFacts, clientFacts } from "./forwarded.ts";
 import { LIMITED_REPLY, NOT_READY_REPLY, type Reply, type ReplyKind, replyTo } from "./replies.ts";
 import { requestPurpose } from "./request-purpose.ts";
@@ -95,7 +94,7 @@ function recordedLink(decision: Decision): LinkToken | undefined {
 
 function observedEvent(
   link: LinkToken,
-  headers: IncomingHttpHeaders,
+  headers: RequestHeaders,
   client: ClientFacts,
   timestampMs: number,
 ): ObservedEvent {

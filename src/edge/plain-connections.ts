@@ -1,8 +1,8 @@
 /**
  * Connections whose requests are plain (`plain-request.ts`): answered without Node's HTTP server, whose objects are a fifth of
  * what a click costs (measured: docs/edge-performance.md). A connection is read here for as long as each of its requests comes whole and
- * alone. With anything else it becomes one of Node's, with the bytes that were no plain request, and stays so: what is slow, broken
- * or clever meets Node's parser and Node's time limits.
+ * alone. With anything else it becomes one of Node's, with the bytes that were no plain request, and stays so: what is
+ * broken or clever, or comes in pieces, meets Node's parser and Node's time limits.
  */
 import { STATUS_CODES } from "node:http";
 import type { Server, Socket } from "node:net";
@@ -44,15 +44,18 @@ export interface PlainConnections {
 
 interface Front extends PlainOptions {
   readonly open: OldestFirst<PlainConnection>;
+  readonly isSecure: boolean;
 }
 
 const TOO_LATE = Object.assign(new Error("no request came in time"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
 const MS_PER_SECOND = 1000;
+/** A client may just be using a connection for which it was told so many seconds. As Node has it. */
+const KEEP_ALIVE_GRACE_MS = 1000;
 
 export function answerPlainRequests(options: PlainOptions): PlainConnections {
   const { server, event, limits } = options;
   const open = new OldestFirst<PlainConnection>();
-  const front: Front = { ...options, open };
+  const front: Front = { ...options, open, isSecure: event === "secureConnection" };
   server.on(event, (socket: Socket) => void new PlainConnection(socket, front));
   const check = setInterval(
     () => {
@@ -73,17 +76,18 @@ export function answerPlainRequests(options: PlainOptions): PlainConnections {
 }
 
 class PlainConnection {
-  readonly #socket: Socket;
+  readonly #socket: HandledSocket;
   readonly #front: Front;
   readonly #place: Place<PlainConnection>;
   #requests = 0;
-  #waitingSinceMs = performance.now();
   #isAnswering = false;
   /** The client has said all it will say. */
   #isComplete = false;
-  #hasTimeLimit = false;
-  /** What came while a request was under way. No more is read until it is answered. */
-  #next: Buffer | undefined;
+  /** No more is read. What was written is still on its way. */
+  #isFinishing = false;
+  /** Of replies, at the last check. */
+  #unsentBytes = 0;
+  #quietSinceMs = performance.now();
 
   constructor(socket: Socket, front: Front) {
     this.#socket = socket;
@@ -95,7 +99,7 @@ class PlainConnection {
   }
 
   get isIdle(): boolean {
-    return !this.#isAnswering;
+    return !this.#isAnswering && !this.#isFinishing;
   }
 
   end(): void {
@@ -103,38 +107,47 @@ class PlainConnection {
     this.#socket.destroy();
   }
 
+  /** To be called once a second or so: a timer for each connection would cost it 8 µs, and start anew with each byte that comes. */
   endIfLate(nowMs: number): void {
-    // A listener for the end of each would cost as much as all of this (`crowd.ts`).
-    if (this.#socket.destroyed) this.#leave();
-    else if (this.isIdle) this.#endIfIdleFor(nowMs - this.#waitingSinceMs);
+    if (this.#socket.destroyed) {
+      this.#leave();
+      return;
+    }
+    const unsentBytes = unsentBytesOf(this.#socket);
+    if (unsentBytes !== this.#unsentBytes) {
+      this.#unsentBytes = unsentBytes;
+      this.#quietSinceMs = nowMs;
+    }
+    if (nowMs - this.#quietSinceMs <= this.#patienceMs()) return;
+    if (this.#requests > 0 || this.#isFinishing) this.end();
+    else this.#onError(TOO_LATE);
   }
 
-  #endIfIdleFor(ms: number): void {
-    const { headersTimeoutMs, keepAliveTimeoutMs } = this.#front.limits;
-    if (this.#requests > 0) {
-      if (ms > keepAliveTimeoutMs) this.end();
-    } else if (ms > headersTimeoutMs) {
-      this.#onError(TOO_LATE);
-    }
+  #patienceMs(): number {
+    const { headersTimeoutMs, keepAliveTimeoutMs, silenceTimeoutMs } = this.#front.limits;
+    if (this.#unsentBytes > 0 || this.#isFinishing) return silenceTimeoutMs;
+    // An event has a deadline of its own.
+    if (this.#isAnswering) return Number.POSITIVE_INFINITY;
+    return this.#requests > 0 ? keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS : headersTimeoutMs;
   }
 
   readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.#isFinishing = true;
     this.#leave();
     this.#front.refuse(error, this.#socket);
   };
 
   readonly #onEnd = (): void => {
     this.#isComplete = true;
-    if (!this.#isAnswering) this.#finish();
+    if (this.isIdle) this.#finish();
   };
 
   readonly #onData = (bytes: Buffer): void => {
-    if (!this.#isAnswering) {
+    if (this.isIdle) {
       this.#read(bytes);
       return;
     }
-    this.#next = bytes;
-    this.#socket.pause();
+    putBack(this.#socket, bytes);
   };
 
   #read(bytes: Buffer): void {
@@ -161,46 +174,28 @@ class PlainConnection {
     const socket = this.#socket;
     // The client is gone: it is let go with the next check.
     if (socket.destroyed) return;
-    const isEnd = isLast || request.isLast || (this.#isComplete && this.#next === undefined);
+    const isEnd = isLast || request.isLast || this.#isComplete;
     const head = headOf(reply, isEnd ? undefined : this.#front.limits);
-    const isTaken = send(socket, head, request.method === "HEAD" ? undefined : reply.body);
-    // Larger than what the system takes, or behind an earlier one: then it is up to the client when it goes.
-    if (socket.writableLength > 0) this.#limitSilence();
+    const hasRoom = send(socket, head, request.method === "HEAD" ? undefined : reply.body);
     if (isEnd) this.#finish();
-    else if (isTaken) this.#readOn();
+    else if (hasRoom) this.#readOn();
     else socket.once("drain", () => this.#readOn());
   }
 
   #readOn(): void {
     this.#isAnswering = false;
-    this.#waitingSinceMs = performance.now();
-    const bytes = this.#next;
-    if (bytes === undefined) {
-      if (this.#isComplete) this.#finish();
-      return;
-    }
-    this.#next = undefined;
-    this.#socket.resume();
-    this.#read(bytes);
+    this.#quietSinceMs = performance.now();
+    if (this.#isComplete) this.#finish();
+    else if (this.#socket.isPaused()) startReading(this.#socket);
   }
 
-  /** After what was written. Until that has gone it is among the open ones still, so that `endAll` finds it. */
   #finish(): void {
-    this.#isAnswering = true;
+    this.#isFinishing = true;
     this.#socket.destroySoon();
-    if (this.#socket.writableLength === 0) this.#leave();
+    // Otherwise it is the client's to take what is left, and `endIfLate` and `endAll` see to it. TLS has something to say at the end.
+    if (!this.#front.isSecure && unsentBytesOf(this.#socket) === 0) this.#leave();
+    else this.#socket.once("close", () => this.#leave());
   }
-
-  #limitSilence(): void {
-    this.#socket.setTimeout(this.#front.limits.silenceTimeoutMs);
-    if (this.#hasTimeLimit) return;
-    this.#hasTimeLimit = true;
-    this.#socket.on("timeout", this.#onSilence);
-  }
-
-  readonly #onSilence = (): void => {
-    if (this.#socket.writableLength > 0) this.end();
-  };
 
   #handOver(bytes: Buffer): void {
     const socket = this.#socket;
@@ -208,7 +203,6 @@ class PlainConnection {
     socket.off("error", this.#onError);
     socket.off("end", this.#onEnd);
     socket.off("data", this.#onData);
-    socket.off("timeout", this.#onSilence);
     this.#front.handOver(socket);
     socket.unshift(bytes);
   }
@@ -216,6 +210,48 @@ class PlainConnection {
   #leave(): void {
     this.#front.open.remove(this.#place);
   }
+}
+
+/** Of Node's own, used by its HTTP server alike, and not in its documentation: test/edge/plain.test.ts would tell if it went. */
+interface SocketHandle {
+  reading: boolean;
+  readonly writeQueueSize: number;
+  readStart(): void;
+  readStop(): void;
+}
+
+interface HandledSocket extends Socket {
+  readonly _handle?: SocketHandle | null;
+}
+
+/**
+ * Until {@link startReading}, nothing more is read than this. `pause()` alone goes on until 64 KB have come, and each byte of them may be
+ * a packet that takes 700.
+ */
+function putBack(socket: HandledSocket, bytes: Buffer): void {
+  socket.pause();
+  socket.unshift(bytes);
+  // The stream is about to ask for more, in a tick that comes before this one.
+  process.nextTick(() => {
+    const handle = socket._handle;
+    if (!socket.isPaused() || !handle?.reading) return;
+    handle.reading = false;
+    handle.readStop();
+  });
+}
+
+function startReading(socket: HandledSocket): void {
+  const handle = socket._handle;
+  if (handle && !handle.reading) {
+    handle.reading = true;
+    handle.readStart();
+  }
+  socket.resume();
+}
+
+/** What the operating system has not taken: in the stream, and in what is below it. */
+function unsentBytesOf(socket: HandledSocket): number {
+  return socket.writableLength + (socket._handle?.writeQueueSize ?? 0);
 }
 
 /** As Node writes it. Without limits for more requests this is the last reply. */

@@ -6,7 +6,7 @@ export type ReplyKind = Decision["reply"] | "not_ready" | "limited";
 
 export interface Reply {
   readonly status: number;
-  /** Names and values in turn, as `writeHead` takes them. */
+  /** Names and values in turn, as `writeHead` takes them. Nothing checks them again: visible ASCII and single spaces only. */
   readonly headers: string[];
   readonly body?: Buffer | string;
 }

@@ -36,12 +36,13 @@ export interface EdgeLimits {
   /** Request line and headers together. A wrapped link has 4096 bytes at most. */
   readonly maxHeaderBytes: number;
   readonly maxHeaders: number;
-  /** From the first byte of a connection, or of the next request, to the end of its headers. */
+  /** From the start of a connection to its first byte, and from there, or from the first byte of a later request, to the end of its headers. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** For a client that doesn't read its reply. The handler applies it: a timer for every connection would cost each of them 8 µs. */
+  /** For a client that doesn't read its reply. Whoever writes the reply applies it: Node has no such limit. */
   readonly silenceTimeoutMs: number;
+  /** Counted anew when Node takes a connection over (`plain-connections.ts`). */
   readonly maxRequestsPerConnection: number;
   readonly maxConnections: number;
   /** TLS only, from the first byte to the last of the handshake. */

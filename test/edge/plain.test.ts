@@ -1,13 +1,17 @@
 /** Connections that are read without Node's HTTP server, until something comes that is no plain request. */
 import assert from "node:assert/strict";
+import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { after, before, test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 
 import fc from "fast-check";
 
+import { createCounters } from "../../src/edge/counters.ts";
+import type { Exchange } from "../../src/edge/exchange.ts";
+import { startEdgeServer } from "../../src/edge/server.ts";
 import type { EdgeWorker } from "../../src/edge/worker.ts";
 import { createAuthority } from "./authority.ts";
 import { openSocket, openWatched, readAll, sendRaw, type Watched } from "./client.ts";
@@ -37,6 +41,12 @@ before(async () => {
 });
 after(() => installation[Symbol.asyncDispose]());
 
+/** Requests that Node's HTTP server has read, here and in the clients of other tests of this file none. */
+let readByNode = 0;
+subscribe("http.server.request.start", () => {
+  readByNode += 1;
+});
+
 const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n${more}\r\n`;
 
 /** Each piece that is written is a packet of its own. */
@@ -45,8 +55,7 @@ async function openPlain(port = worker.address.port): Promise<Socket> {
   return socket.setNoDelay();
 }
 
-async function openSecure(): Promise<Socket> {
-  const port = worker.tlsAddress?.port ?? 0;
+async function openSecure(port: number): Promise<Socket> {
   const socket = connectTls({ port, host: "127.0.0.1", servername: HOST, ca: authority.rootPem });
   await once(socket, "secureConnect");
   return socket.setNoDelay();
@@ -73,29 +82,54 @@ const REQUESTS: readonly Asked[] = [
   { request: () => get("/robots.txt").replace("GET", "OPTIONS"), status: "405" },
 ];
 
+test("a request that is plain is none of Node's, and any other is", async () => {
+  for (const [more, expected] of [
+    ["", 0],
+    ["Content-Length: 0\r\n", 1],
+  ] as const) {
+    const before = readByNode;
+    assert.match(await replyTo(get(installation.clickPath(), more)), /^HTTP\/1\.1 302 /);
+    assert.equal(readByNode - before, expected);
+  }
+});
+
 for (const [over, openTo] of [
-  ["HTTP", openPlain],
-  ["HTTPS", openSecure],
+  ["HTTP", () => openWatched(worker.address.port, openPlain)],
+  ["HTTPS", () => openWatched(worker.tlsAddress?.port ?? 0, openSecure)],
 ] as const) {
   test(`over ${over} every request gets its own reply, in order, however the bytes are cut into pieces`, async () => {
     const conversation = fc.record({
-      asked: fc.array(fc.constantFrom(...REQUESTS), { minLength: 1, maxLength: 6 }),
-      cuts: fc.array(fc.nat(), { maxLength: 5 }),
-      wait: fc.boolean(),
+      asked: fc.array(fc.record({ what: fc.constantFrom(...REQUESTS), isCutBehind: fc.boolean() }), {
+        minLength: 1,
+        maxLength: 6,
+      }),
+      cuts: fc.array(fc.nat(), { maxLength: 3 }),
+      hasCuts: fc.boolean(),
       halfClose: fc.boolean(),
     });
+    let [onlyHere, onlyByNode, both] = [0, 0, 0];
     await fc.assert(
-      fc.asyncProperty(conversation, async ({ asked, cuts, wait, halfClose }) => {
-        const requests = asked.map(({ request }) => request());
+      fc.asyncProperty(conversation, async ({ asked, cuts, hasCuts, halfClose }) => {
+        const requests = asked.map(({ what }) => what.request());
         if (!halfClose) requests.push(get("/robots.txt", "Connection: close\r\n"));
-        const statuses = [...asked.map(({ status }) => status), ...(halfClose ? [] : ["200"])];
+        const statuses = [...asked.map(({ what }) => what.status), ...(halfClose ? [] : ["200"])];
         const bytes = Buffer.from(requests.join(""), "latin1");
-        const ends = [...new Set(cuts.map((cut) => cut % bytes.length))].sort((a, b) => a - b);
-        const socket = await openTo();
+        const behind = asked.map(({ isCutBehind }, n) =>
+          isCutBehind ? requests.slice(0, n + 1).join("").length : 0,
+        );
+        const anywhere = hasCuts ? cuts.map((cut) => cut % bytes.length) : [];
+        const ends = [...new Set([...behind, ...anywhere, bytes.length])].filter((end) => end > 0);
+        const before = readByNode;
+        const { socket, accepted } = await openTo();
+        // What is sent before would come in one piece.
+        await accepted;
         const replies = readAll(socket, QUIET_MS);
-        for (const [n, end] of [...ends, bytes.length].entries()) {
-          socket.write(bytes.subarray(ends[n - 1] ?? 0, end));
-          if (wait) await nextTurn();
+        let start = 0;
+        for (const end of ends.sort((one, other) => one - other)) {
+          socket.write(bytes.subarray(start, end));
+          start = end;
+          // So that it comes by itself.
+          await nextTurn();
         }
         if (halfClose) socket.end();
         const heads = (await replies).match(/HTTP\/1\.1 \d+/g) ?? [];
@@ -103,9 +137,15 @@ for (const [over, openTo] of [
           heads.map((head) => head.slice(-3)),
           statuses,
         );
+        const byNode = readByNode - before;
+        if (byNode === 0) onlyHere += 1;
+        else if (byNode === statuses.length) onlyByNode += 1;
+        else both += 1;
       }),
-      { numRuns: 100 },
+      { numRuns: 300 },
     );
+    const counts = { onlyHere, onlyByNode, both };
+    for (const count of Object.values(counts)) assert.ok(count > 10, JSON.stringify(counts));
   });
 }
 
@@ -200,6 +240,44 @@ test("what comes while a click is on its way to the disk waits, and none of it i
   assert.deepEqual(statuses, [...Array.from({ length: clicks }, () => "302"), "200"]);
 });
 
+/** What comes while a request is under way, and is the last: by bytes and the replies to them. */
+for (const [what, bytes, statuses] of [
+  ["a plain request", get("/2"), ["200"]],
+  ["two in one piece", get("/2") + get("/3"), ["200", "200"]],
+  ["one for Node", get("/2", "Content-Length: 0\r\n"), ["200"]],
+  ["half of one", "GET /e/half", ["400"]],
+  ["nothing", "", []],
+] as const) {
+  test(`${what} behind a request that is under way, and then no more, gets its reply, and then the end`, async () => {
+    let first: Exchange | undefined;
+    const reply = { status: 200, headers: ["Content-Length", "0"] };
+    const server = await startEdgeServer({
+      listen: { host: "127.0.0.1", port: 0 },
+      counters: createCounters(),
+      handler: (exchange) => {
+        if (exchange.target === "/1") first = exchange;
+        else exchange.answer(reply, false);
+      },
+    });
+    const { socket, accepted } = await openWatched(server.address.port, openPlain);
+    socket.write(get("/1"));
+    while (first === undefined) await nextTurn();
+    socket.end(bytes);
+    const { bytesRead } = await accepted;
+    while ((await accepted).bytesRead < bytesRead + bytes.length) await nextTurn();
+    // The end comes by itself, behind them.
+    await nextTurn();
+    first.answer(reply, false);
+    const heads = (await readAll(socket, QUIET_MS)).match(/HTTP\/1\.1 \d+/g) ?? [];
+    assert.deepEqual(
+      heads.map((head) => head.slice(-3)),
+      ["200", ...statuses],
+    );
+    assert.ok(socket.readableEnded);
+    await server.stop(0);
+  });
+}
+
 /** A connection to a worker whose replies its client has stopped reading, so that the last of them is held up in the server. */
 async function heldUp(
   silenceTimeoutMs: number,
@@ -245,8 +323,43 @@ test("a client that says no more while it isn't reading gets all of its replies,
   assert.ok(held.socket.readableEnded);
 });
 
-test("a client that doesn't read on is cut off in time", async () => {
-  await using held = await heldUp(300);
-  await held.cutOff;
+test("a client that doesn't read on is cut off in time, also when it goes on sending", async () => {
+  for (const bytes of ["", "G", "\r\n"]) {
+    await using held = await heldUp(300);
+    const drip = setInterval(() => held.socket.write(bytes), 50);
+    await held.cutOff;
+    clearInterval(drip);
+    held.socket.destroy();
+  }
+});
+
+test("what a client sends while it isn't reading is left to the operating system", async () => {
+  await using held = await heldUp(IDLE_MS);
+  const accepted = await held.accepted;
+  for (let n = 0; n < 5000; n += 1) {
+    held.socket.write("G");
+    await nextTurn();
+  }
+  assert.ok(accepted.readableLength < 100, `${accepted.readableLength} bytes were read`);
   held.socket.destroy();
+});
+
+test("a client whose replies are still on their way is not idle", async () => {
+  await using own = await createInstallation({ publish: false });
+  // Smaller than what the stream takes before it asks for a pause.
+  const bytes = 48 * 1024;
+  const files = { "assetlinks.json": "x".repeat(bytes) };
+  await own.publish(1, new Map([[HOST, { owners: [TENANT], blocked: false, files }]]));
+  const { address, stats } = await own.startWorker({ limits: { keepAliveTimeoutMs: 100 } });
+  const { socket, accepted, cutOff } = await openWatched(address.port, openPlain);
+  const other = await accepted;
+  let replies = 0;
+  while (other.writableLength === 0) {
+    socket.write(get("/.well-known/assetlinks.json"));
+    replies += 1;
+    while (stats().counts.replies.well_known < replies) await nextTurn();
+  }
+  const isCutOff = await Promise.race([cutOff.then(() => true), sleep(2500, false)]);
+  assert.equal(isCutOff, false);
+  assert.equal((await readAll(socket, QUIET_MS)).match(/x{1000,}/g)?.length, replies);
 });
