@@ -6,13 +6,15 @@ import { startHeartbeat, tellSupervisor } from "./supervised.ts";
 /**
  * How Node is started for an edge worker. Left to itself V8 lets the space for young objects grow to 100 MB under load, collects
  * the old ones for the first time when there are as many again, and knows nothing of the memory that hangs on them outside
- * (lmdb's, OpenSSL's). So it collects early and often (measured: docs/edge-performance.md).
+ * (lmdb's, OpenSSL's). So it collects early and often. And where connections have lived long for a while it puts all later ones among the
+ * old objects, short as they live, when their turn comes (measured: docs/edge-performance.md).
  */
 export const EDGE_NODE_OPTIONS = [
   "--max-semi-space-size=8",
   "--initial-old-space-size=16",
   "--heap-growing-percent=10",
   "--no-parallel-scavenge",
+  "--no-allocation-site-pretenuring",
 ] as const;
 
 /** After this a worker that can't finish is ended all the same; the supervisor would kill it soon after. */
