@@ -1,5 +1,5 @@
 /**
- * Connections whose requests are plain (`plain-request.ts`): answered without Node's HTTP server, whose objects are a fifth of
+ * Connections whose requests are plain (`plain-request.ts`): answered without Node's HTTP server, whose objects are an eighth of
  * what a click costs (measured: docs/edge-performance.md). A connection is read here for as long as each of its requests comes whole and
  * alone. With anything else it becomes one of Node's, with the bytes that were no plain request, and stays so: what is
  * broken or clever, or comes in pieces, meets Node's parser and Node's time limits.
