@@ -37,7 +37,7 @@ export interface PlainLimits {
 }
 
 export interface PlainConnections {
-  /** Ends those that have no request under way. */
+  /** Ends those that have no request under way, once their replies have gone. */
   endIdle(): void;
   endAll(): void;
 }
@@ -67,7 +67,7 @@ export function answerPlainRequests(options: PlainOptions): PlainConnections {
   server.once("close", () => clearInterval(check));
   return {
     endIdle: () => {
-      for (const connection of open) if (connection.isIdle) connection.end();
+      for (const connection of open) if (connection.mayRead) connection.finish();
     },
     endAll: () => {
       for (const connection of open) connection.end();
@@ -83,7 +83,7 @@ class PlainConnection {
   #isAnswering = false;
   /** The client has said all it will say. */
   #isComplete = false;
-  /** No more is read. What was written is still on its way. */
+  /** What comes is dropped. What was written is still on its way. */
   #isFinishing = false;
   /** Of replies, at the last check. */
   #unsentBytes = 0;
@@ -98,7 +98,8 @@ class PlainConnection {
     socket.on("data", this.#onData);
   }
 
-  get isIdle(): boolean {
+  /** A request, now. */
+  get mayRead(): boolean {
     return !this.#isAnswering && !this.#isFinishing;
   }
 
@@ -126,7 +127,7 @@ class PlainConnection {
   #patienceMs(): number {
     const { headersTimeoutMs, keepAliveTimeoutMs, silenceTimeoutMs } = this.#front.limits;
     if (this.#unsentBytes > 0 || this.#isFinishing) return silenceTimeoutMs;
-    // An event has a deadline of its own.
+    // All that is waited for then is the event, which has a deadline.
     if (this.#isAnswering) return Number.POSITIVE_INFINITY;
     return this.#requests > 0 ? keepAliveTimeoutMs + KEEP_ALIVE_GRACE_MS : headersTimeoutMs;
   }
@@ -139,15 +140,12 @@ class PlainConnection {
 
   readonly #onEnd = (): void => {
     this.#isComplete = true;
-    if (this.isIdle) this.#finish();
+    if (this.mayRead) this.finish();
   };
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.isIdle) {
-      this.#read(bytes);
-      return;
-    }
-    putBack(this.#socket, bytes);
+    if (this.mayRead) this.#read(bytes);
+    else if (!this.#isFinishing) putBack(this.#socket, bytes);
   };
 
   #read(bytes: Buffer): void {
@@ -177,7 +175,7 @@ class PlainConnection {
     const isEnd = isLast || request.isLast || this.#isComplete;
     const head = headOf(reply, isEnd ? undefined : this.#front.limits);
     const hasRoom = send(socket, head, request.method === "HEAD" ? undefined : reply.body);
-    if (isEnd) this.#finish();
+    if (isEnd) this.finish();
     else if (hasRoom) this.#readOn();
     else socket.once("drain", () => this.#readOn());
   }
@@ -185,16 +183,25 @@ class PlainConnection {
   #readOn(): void {
     this.#isAnswering = false;
     this.#quietSinceMs = performance.now();
-    if (this.#isComplete) this.#finish();
+    if (this.#isComplete) this.finish();
     else if (this.#socket.isPaused()) startReading(this.#socket);
   }
 
-  #finish(): void {
+  finish(): void {
+    const socket = this.#socket;
     this.#isFinishing = true;
-    this.#socket.destroySoon();
-    // Otherwise it is the client's to take what is left, and `endIfLate` and `endAll` see to it. TLS has something to say at the end.
-    if (!this.#front.isSecure && unsentBytesOf(this.#socket) === 0) this.#leave();
-    else this.#socket.once("close", () => this.#leave());
+    this.#quietSinceMs = performance.now();
+    if (socket.isPaused()) {
+      // To close with something unread would reset the connection, and take away what the client has not read yet (RFC 9112
+      // section 9.6). So it closes when the client does, or is late.
+      socket.end();
+      startReading(socket);
+      return;
+    }
+    socket.destroySoon();
+    // What the system has not taken yet is up to the client, and then `endIfLate` and `endAll` see to it. TLS has a close_notify to send.
+    if (!this.#front.isSecure && unsentBytesOf(socket) === 0) this.#leave();
+    else socket.once("close", () => this.#leave());
   }
 
   #handOver(bytes: Buffer): void {
@@ -216,8 +223,9 @@ class PlainConnection {
 interface SocketHandle {
   reading: boolean;
   readonly writeQueueSize: number;
-  readStart(): void;
-  readStop(): void;
+  /** Zero, or what went wrong. */
+  readStart(): number;
+  readStop(): number;
 }
 
 interface HandledSocket extends Socket {
@@ -225,28 +233,22 @@ interface HandledSocket extends Socket {
 }
 
 /**
- * Until {@link startReading}, nothing more is read than this. `pause()` alone goes on until 64 KB have come, and each byte of them may be
- * a packet that takes 700.
+ * Until {@link startReading}, no more is read. `pause()` alone goes on until 64 KB have come, and each byte of them may be a packet
+ * that takes 700. `reading` stays as it is, or the stream would begin again.
  */
 function putBack(socket: HandledSocket, bytes: Buffer): void {
   socket.pause();
+  socket._handle?.readStop();
   socket.unshift(bytes);
-  // The stream is about to ask for more, in a tick that comes before this one.
-  process.nextTick(() => {
-    const handle = socket._handle;
-    if (!socket.isPaused() || !handle?.reading) return;
-    handle.reading = false;
-    handle.readStop();
-  });
 }
 
 function startReading(socket: HandledSocket): void {
   const handle = socket._handle;
-  if (handle && !handle.reading) {
-    handle.reading = true;
-    handle.readStart();
-  }
-  socket.resume();
+  if (!handle) return;
+  // Of a stream that was full by itself it is false, and would be begun twice.
+  handle.reading = true;
+  if (handle.readStart() === 0) socket.resume();
+  else socket.destroy();
 }
 
 /** What the operating system has not taken: in the stream, and in what is below it. */

@@ -248,6 +248,7 @@ for (const [what, bytes, statuses] of [
   ["two in one piece", get("/2") + get("/3"), ["200", "200"]],
   ["one for Node", get("/2", "Content-Length: 0\r\n"), ["200"]],
   ["half of one", "GET /e/half", ["400"]],
+  ["more than the stream takes", get("/2").repeat(4000), Array.from({ length: 4000 }, () => "200")],
   ["nothing", "", []],
 ] as const) {
   test(`${what} behind a request that is under way, and then no more, gets its reply, and then the end`, async () => {
@@ -266,7 +267,7 @@ for (const [what, bytes, statuses] of [
     while (first === undefined) await nextTurn();
     socket.end(bytes);
     const { bytesRead } = await accepted;
-    while ((await accepted).bytesRead < bytesRead + bytes.length) await nextTurn();
+    while (bytes !== "" && (await accepted).bytesRead === bytesRead) await nextTurn();
     // The end comes by itself, behind them.
     await nextTurn();
     first.answer(reply, false);
@@ -280,6 +281,40 @@ for (const [what, bytes, statuses] of [
   });
 }
 
+test("a connection that ends takes back none of its replies, whatever its client has sent behind them", async () => {
+  let last: Exchange | undefined;
+  const body = "x".repeat(60 * 1024);
+  const server = await startEdgeServer({
+    listen: { host: "127.0.0.1", port: 0 },
+    counters: createCounters(),
+    handler: (exchange) => {
+      if (exchange.target === "/last") last = exchange;
+      else exchange.answer({ status: 200, headers: ["Content-Length", String(body.length)], body }, false);
+    },
+  });
+  const { socket, accepted } = await openWatched(server.address.port, openPlain);
+  const other = await accepted;
+  const count = 20;
+  for (let n = 0; n < count; n += 1) {
+    const { bytesWritten } = other;
+    socket.write(get("/1"));
+    while (other.bytesWritten === bytesWritten) await nextTurn();
+  }
+  socket.write(get("/last"));
+  while (last === undefined) await nextTurn();
+  // The first of them is read, and those behind it are in the system.
+  for (let n = 0; n < 3; n += 1) {
+    socket.write(get("/behind"));
+    await sleep(20);
+  }
+  last.answer({ status: 200, headers: ["Content-Length", "0"] }, true);
+  const replies = await readAll(socket, QUIET_MS);
+  assert.equal(replies.match(/x{1000,}/g)?.length, count);
+  assert.match(replies, /Connection: close\r\n\r\n$/);
+  assert.ok(socket.readableEnded);
+  await server.stop(0);
+});
+
 /** A connection to a worker whose replies its client has stopped reading, so that the last of them is held up in the server. */
 async function heldUp(
   silenceTimeoutMs: number,
@@ -289,7 +324,12 @@ async function heldUp(
   const files = { "assetlinks.json": "x".repeat(bytes) };
   await own.publish(1, new Map([[HOST, { owners: [TENANT], blocked: false, files }]]));
   const { address, stats } = await own.startWorker({
-    limits: { silenceTimeoutMs, keepAliveTimeoutMs: IDLE_MS },
+    limits: {
+      silenceTimeoutMs,
+      keepAliveTimeoutMs: IDLE_MS,
+      headersTimeoutMs: IDLE_MS,
+      requestTimeoutMs: IDLE_MS,
+    },
   });
   const watched = await openWatched(address.port, openPlain);
   const accepted = await watched.accepted;
