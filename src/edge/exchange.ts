@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 
 import type { PlainHeaders } from "./plain-request.ts";
 import type { Reply } from "./replies.ts";
+import type { SilenceLimit } from "./silence.ts";
 
 /** The fields that there are of every request, whoever has read it. */
 export type RequestHeaders = { readonly [Name in keyof PlainHeaders]?: IncomingHttpHeaders[Name] };
@@ -19,11 +20,11 @@ export interface Exchange {
 
 export type EdgeHandler = (exchange: Exchange) => void;
 
-/** One that Node's HTTP server has read. A client that doesn't read its reply is cut off after `silenceTimeoutMs`. */
+/** One that Node's HTTP server has read. */
 export function nodeExchange(
   request: IncomingMessage,
   response: ServerResponse,
-  silenceTimeoutMs: number,
+  silence: SilenceLimit,
 ): Exchange {
   const { socket, method = "GET", url: target = "/", headers } = request;
   return {
@@ -38,9 +39,8 @@ export function nodeExchange(
       response.writeHead(reply.status, reply.headers);
       if (isUnread) response.once("finish", () => socket.destroySoon());
       response.end(method === "HEAD" ? undefined : reply.body);
-      // Behind an earlier reply, or larger than what the system takes: then it is up to the client when it goes. Node sets its own
-      // time limit for the next request once it has gone.
-      if (response.socket === null || response.socket.writableLength > 0) socket.setTimeout(silenceTimeoutMs);
+      // Behind an earlier reply, or larger than what the system takes: then it is up to the client when it goes.
+      if (response.socket === null || response.socket.writableLength > 0) silence.watch(socket);
     },
   };
 }

@@ -12,6 +12,7 @@ import type { EdgeHandler } from "./exchange.ts";
 import { OldestFirst, type Place } from "./oldest-first.ts";
 import { type PlainRequest, readPlainRequest } from "./plain-request.ts";
 import type { Reply } from "./replies.ts";
+import { unsentBytesOf } from "./silence.ts";
 
 export interface PlainOptions {
   readonly server: Server;
@@ -222,14 +223,13 @@ class PlainConnection {
 /** Of Node's own, used by its HTTP server alike, and not in its documentation: test/edge/plain.test.ts would tell if it went. */
 interface SocketHandle {
   reading: boolean;
-  readonly writeQueueSize: number;
   /** Zero, or what went wrong. */
   readStart(): number;
   readStop(): number;
 }
 
 interface HandledSocket extends Socket {
-  readonly _handle?: SocketHandle | null;
+  readonly _handle?: (SocketHandle & { readonly writeQueueSize: number }) | null;
 }
 
 /**
@@ -249,11 +249,6 @@ function startReading(socket: HandledSocket): void {
   handle.reading = true;
   if (handle.readStart() === 0) socket.resume();
   else socket.destroy();
-}
-
-/** What the operating system has not taken: in the stream, and in what is below it. */
-function unsentBytesOf(socket: HandledSocket): number {
-  return socket.writableLength + (socket._handle?.writeQueueSize ?? 0);
 }
 
 /** As Node writes it. Without limits for more requests this is the last reply. */

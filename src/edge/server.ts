@@ -14,6 +14,7 @@ import { type Crowd, limitCrowd } from "./crowd.ts";
 import { type EdgeHandler, nodeExchange } from "./exchange.ts";
 import { type Handshakes, limitHandshakes } from "./handshakes.ts";
 import { answerPlainRequests, type PlainConnections } from "./plain-connections.ts";
+import { limitSilence } from "./silence.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -40,7 +41,7 @@ export interface EdgeLimits {
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
-  /** For a client that doesn't read its reply. Whoever writes the reply applies it: Node has no such limit. */
+  /** For a client that doesn't read its reply. Node has no such limit (`silence.ts`). */
   readonly silenceTimeoutMs: number;
   /** Counted anew when Node takes a connection over (`plain-connections.ts`). */
   readonly maxRequestsPerConnection: number;
@@ -175,16 +176,17 @@ function answerOtherRequests(
   Object.assign(server, { httpAllowHalfOpen: true });
   server.maxHeadersCount = limits.maxHeaders;
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
+  const silence = limitSilence(server, limits.silenceTimeoutMs);
   server.on("request", (request, response) => {
     if (!crowd.hasAsked(request.socket)) response.shouldKeepAlive = false;
-    handler(nodeExchange(request, response, limits.silenceTimeoutMs));
+    handler(nodeExchange(request, response, silence));
   });
   // Without listeners Node would invite the body ("100 Continue"), which is never read, or answer 417 by itself.
   for (const expectation of ["checkContinue", "checkExpectation"]) {
     server.on(expectation, (request, response) => server.emit("request", request, response));
   }
   // Node refuses further requests of a connection by itself, with replies that the handler doesn't see.
-  server.on("dropRequest", (_request, socket: Socket) => socket.setTimeout(limits.silenceTimeoutMs));
+  server.on("dropRequest", (_request, socket: Socket) => silence.watch(socket));
   // Without a listener Node would end the connection without a word.
   server.on("connect", (_request, socket: Socket) => refuseTunnel(socket, counters));
 }
